@@ -1,0 +1,56 @@
+// The log: one JSON object a line, to standard error or to a file. Any thread may call it.
+//   log_info("segment.created", {{"segment_id", id}, {"user", user}});
+// prints {"time":"…","level":"info","event":"segment.created","request_id":"…","segment_id":"…","user":"…"}.
+// Secrets are kept out by their callers: tokens, signatures and authorization headers are never fields.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace segments {
+
+enum class LogLevel { debug, info, warning, error, off };
+
+struct LogField {
+  std::string_view key;
+  std::variant<std::string_view, std::int64_t, double, bool> value;
+
+  LogField(std::string_view k, std::string_view v) : key(k), value(v) {}
+  LogField(std::string_view k, const std::string& v) : key(k), value(std::string_view(v)) {}
+  LogField(std::string_view k, const char* v) : key(k), value(std::string_view(v)) {}
+  LogField(std::string_view k, bool v) : key(k), value(v) {}
+  LogField(std::string_view k, double v) : key(k), value(v) {}
+  template <std::integral T>
+    requires(!std::same_as<T, bool>)
+  LogField(std::string_view k, T v) : key(k), value(static_cast<std::int64_t>(v)) {}
+};
+
+void write_log(LogLevel, std::string_view event, std::initializer_list<LogField> fields);
+inline void log_debug(std::string_view event, std::initializer_list<LogField> f = {}) { write_log(LogLevel::debug, event, f); }
+inline void log_info(std::string_view event, std::initializer_list<LogField> f = {}) { write_log(LogLevel::info, event, f); }
+inline void log_warning(std::string_view event, std::initializer_list<LogField> f = {}) { write_log(LogLevel::warning, event, f); }
+inline void log_error(std::string_view event, std::initializer_list<LogField> f = {}) { write_log(LogLevel::error, event, f); }
+
+void set_log_level(LogLevel);
+bool is_logged(LogLevel);
+// Appends to `path` instead of standard error; false when it cannot be opened.
+bool set_log_file(const std::string& path);
+
+// While it lives, every line of this thread carries `id` under `key` ("request_id", "task_id"). They nest.
+class LogScope {
+ public:
+  LogScope(std::string_view key, std::string_view id);
+  ~LogScope();
+  LogScope(const LogScope&) = delete;
+  LogScope& operator=(const LogScope&) = delete;
+
+ private:
+  std::string_view previous_key_;
+  std::string previous_id_;
+};
+
+}  // namespace segments

@@ -1,0 +1,130 @@
+// From untrusted JSON to a described struct. Every fault of the input is found and named by its JSON pointer; a
+// struct comes back only from input without any. Members that the struct does not have are faults.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "describe/encode.h"
+#include "describe/members.h"
+#include "describe/rule.h"
+
+namespace segments {
+
+using Faults = std::vector<Fault>;
+
+// Throws Error{malformed} when the text is not one JSON value (32 levels at most, valid UTF-8).
+boost::json::value parse_json(std::string_view text);
+
+namespace detail {
+
+std::string pointer_to(const std::string& parent, std::string_view member);
+void check_string(std::string_view text, const Rule&, const std::string& pointer, Faults&);
+void check_number(double number, const Rule&, const std::string& pointer, Faults&);
+bool read_integer(const boost::json::value&, std::int64_t&, const std::string& pointer, Faults&);
+bool read_number(const boost::json::value&, double&, const std::string& pointer, Faults&);
+void wrong_type(const char* wanted, const boost::json::value&, const std::string& pointer, Faults&);
+void unknown_enum(const std::string& allowed, const std::string& pointer, Faults&);
+std::string serialize(const boost::json::value&);
+
+}  // namespace detail
+
+template <class T>
+void decode_into(T& out, const boost::json::value& json, const Rule& rule, const std::string& pointer, Faults& faults) {
+  if constexpr (std::is_same_v<T, bool>) {
+    if (json.is_bool()) out = json.get_bool();
+    else detail::wrong_type("true or false", json, pointer, faults);
+  } else if constexpr (std::is_same_v<T, RawJson>) {
+    out.text = detail::serialize(json);
+  } else if constexpr (DescribedEnum<T>) {
+    if (!json.is_string()) return detail::wrong_type("a string", json, pointer, faults);
+    if (auto found = enum_from<T>(std::string_view(json.get_string()))) out = *found;
+    else detail::unknown_enum(names_of<T>(), pointer, faults);
+  } else if constexpr (std::is_integral_v<T>) {
+    std::int64_t number = 0;
+    if (!detail::read_integer(json, number, pointer, faults)) return;
+    if (!std::in_range<T>(number)) {
+      faults.push_back({pointer, "range", "The number is out of range."});
+      return;
+    }
+    out = static_cast<T>(number);
+    detail::check_number(static_cast<double>(number), rule, pointer, faults);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    double number = 0;
+    if (!detail::read_number(json, number, pointer, faults)) return;
+    out = static_cast<T>(number);
+    detail::check_number(number, rule, pointer, faults);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    if (!json.is_string()) return detail::wrong_type("a string", json, pointer, faults);
+    out = json.get_string();
+    detail::check_string(out, rule, pointer, faults);
+  } else if constexpr (OptionalOf<T>::value) {
+    if (json.is_null()) out.reset();
+    else decode_into(out.emplace(), json, rule, pointer, faults);
+  } else if constexpr (PatchOf<T>::value) {
+    out.given = true;
+    decode_into(out.value, json, rule, pointer, faults);
+  } else if constexpr (VectorOf<T>::value) {
+    if (!json.is_array()) return detail::wrong_type("an array", json, pointer, faults);
+    const auto& array = json.get_array();
+    if (array.size() > rule.max_items) {
+      faults.push_back({pointer, "length", "At most " + std::to_string(rule.max_items) + " items are taken."});
+      return;
+    }
+    out.resize(array.size());
+    for (std::size_t i = 0; i < array.size(); ++i)
+      decode_into(out[i], array[i], rule, pointer + "/" + std::to_string(i), faults);
+  } else if constexpr (requires { typename T::mapped_type; }) {
+    if (!json.is_object()) return detail::wrong_type("an object", json, pointer, faults);
+    for (const auto& member : json.get_object())
+      decode_into(out[std::string(member.key())], member.value(), rule, detail::pointer_to(pointer, member.key()), faults);
+  } else {
+    static_assert(Described<T>);
+    if (!json.is_object()) return detail::wrong_type("an object", json, pointer, faults);
+    const auto& object = json.get_object();
+    std::size_t known = 0;
+    for_each_member<T>([&](const char* name, auto member) {
+      using Member = std::remove_reference_t<decltype(out.*member)>;
+      Rule member_rule = rule_of(Describes<T>{}, name);
+      const auto* value = object.if_contains(name);
+      if (value) {
+        ++known;
+        decode_into(out.*member, *value, member_rule, detail::pointer_to(pointer, name), faults);
+      } else if (!OptionalOf<Member>::value && !PatchOf<Member>::value && !member_rule.defaulted) {
+        faults.push_back({detail::pointer_to(pointer, name), "required", "\"" + std::string(name) + "\" is required."});
+      }
+    });
+    if (known == object.size()) return;
+    for (const auto& entry : object) {
+      bool is_known = false;
+      for_each_member<T>([&](const char* name, auto) { is_known = is_known || entry.key() == name; });
+      for (std::string_view name : ignored_members(Describes<T>{})) is_known = is_known || entry.key() == name;
+      if (!is_known)
+        faults.push_back({detail::pointer_to(pointer, entry.key()), "unknown",
+                          "\"" + std::string(entry.key().substr(0, 100)) + "\" is not a known member."});
+    }
+  }
+}
+
+// Throws Error{invalid} with every fault.
+template <class T>
+T decode(const boost::json::value& json) {
+  T out{};
+  Faults faults;
+  decode_into(out, json, Rule{}, "", faults);
+  if (!faults.empty()) throw invalid_input(std::move(faults));
+  return out;
+}
+
+// The same from text; Error{malformed} when it is not JSON.
+template <class T>
+T decode(std::string_view text) {
+  return decode<T>(parse_json(text));
+}
+
+}  // namespace segments

@@ -1,0 +1,89 @@
+// From a described struct straight to JSON text, without a tree between. Members come in the order of their
+// description; std::nullopt is null; numbers are printed by std::to_chars (shortest form that reads back the same).
+#pragma once
+
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "describe/members.h"
+
+namespace segments {
+
+void encode_string(std::string& out, std::string_view);
+
+// JSON that is already text and is put in as it is.
+struct RawJson {
+  std::string text = "null";
+  bool operator==(const RawJson&) const = default;
+};
+
+template <class T>
+void encode(std::string& out, const T& value) {
+  if constexpr (std::is_same_v<T, bool>) {
+    out += value ? "true" : "false";
+  } else if constexpr (std::is_same_v<T, RawJson>) {
+    out += value.text;
+  } else if constexpr (DescribedEnum<T>) {
+    encode_string(out, name_of(value));
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    if constexpr (std::is_floating_point_v<T>) {
+      if (!std::isfinite(value)) {
+        out += "null";
+        return;
+      }
+    }
+    char digits[32];
+    auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    out.append(digits, end);
+  } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+    encode_string(out, value);
+  } else if constexpr (OptionalOf<T>::value) {
+    if (value) encode(out, *value);
+    else out += "null";
+  } else if constexpr (VectorOf<T>::value) {
+    out += '[';
+    bool first = true;
+    for (const auto& item : value) {
+      if (!first) out += ',';
+      first = false;
+      encode(out, item);
+    }
+    out += ']';
+  } else if constexpr (requires { typename T::mapped_type; }) {
+    out += '{';
+    bool first = true;
+    for (const auto& [key, item] : value) {
+      if (!first) out += ',';
+      first = false;
+      encode_string(out, key);
+      out += ':';
+      encode(out, item);
+    }
+    out += '}';
+  } else {
+    static_assert(Described<T>, "only described structs, numbers, strings, optionals, vectors and maps are encoded");
+    out += '{';
+    bool first = true;
+    for_each_member<T>([&](const char* name, auto member) {
+      if (!first) out += ',';
+      first = false;
+      out += '"';
+      out += name;
+      out += "\":";
+      encode(out, value.*member);
+    });
+    out += '}';
+  }
+}
+
+template <class T>
+std::string encode(const T& value) {
+  std::string out;
+  encode(out, value);
+  return out;
+}
+
+}  // namespace segments

@@ -1,0 +1,91 @@
+// From a query string's parameters to a described struct of std::optional members. The texts become numbers,
+// booleans ("true", "false", "1", "0"), enumerators, strings or comma-separated vectors; an empty text is an
+// absent one. Every fault is named by its parameter; unknown parameters are faults, repeated ones too.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "describe/decode.h"
+
+namespace segments {
+
+using QueryParameters = std::vector<std::pair<std::string, std::string>>;  // percent-decoded, in their order
+
+namespace detail {
+
+template <class T>
+void decode_parameter(T& out, const std::string& text, const Rule& rule, const std::string& name, Faults& faults) {
+  if constexpr (OptionalOf<T>::value) {
+    decode_parameter(out.emplace(), text, rule, name, faults);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    std::string lower = lower_ascii(text);
+    if (lower == "true" || lower == "1" || lower == "yes") out = true;
+    else if (lower == "false" || lower == "0" || lower == "no") out = false;
+    else faults.push_back({name, "type", "\"" + name + "\" is true or false."});
+  } else if constexpr (DescribedEnum<T>) {
+    if (auto found = enum_from<T>(text)) out = *found;
+    else unknown_enum(names_of<T>(), name, faults);
+  } else if constexpr (std::is_integral_v<T>) {
+    auto number = parse_integer(text);
+    if (!number || !std::in_range<T>(*number)) {
+      faults.push_back({name, "type", "\"" + name + "\" is a whole number."});
+      return;
+    }
+    out = static_cast<T>(*number);
+    check_number(static_cast<double>(*number), rule, name, faults);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    auto number = parse_number(text);
+    if (!number) {
+      faults.push_back({name, "type", "\"" + name + "\" is a number."});
+      return;
+    }
+    out = *number;
+    check_number(*number, rule, name, faults);
+  } else if constexpr (VectorOf<T>::value) {
+    for (const auto& part : split(text, ',')) {
+      std::string item(trim(part));
+      if (item.empty()) continue;
+      if (out.size() >= rule.max_items) {
+        faults.push_back({name, "length", "At most " + std::to_string(rule.max_items) + " items are taken."});
+        return;
+      }
+      decode_parameter(out.emplace_back(), item, rule, name, faults);
+    }
+  } else {
+    out = text;
+    check_string(out, rule, name, faults);
+  }
+}
+
+}  // namespace detail
+
+// Throws Error{invalid} with every fault.
+template <Described T>
+T decode_query(const QueryParameters& parameters) {
+  T out{};
+  Faults faults;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const auto& [name, text] = parameters[i];
+    bool known = false;
+    for_each_member<T>([&](const char* member_name, auto member) {
+      if (name != member_name) return;
+      known = true;
+      if (!text.empty()) detail::decode_parameter(out.*member, text, rule_of(Describes<T>{}, name), name, faults);
+    });
+    for (std::string_view ignored : ignored_members(Describes<T>{})) known = known || name == ignored;
+    if (!known)
+      faults.push_back({name, "unknown", "\"" + name.substr(0, 100) + "\" is not a known parameter."});
+    for (std::size_t j = 0; j < i; ++j)
+      if (parameters[j].first == name) {
+        faults.push_back({name, "duplicate", "\"" + name.substr(0, 100) + "\" is given twice."});
+        break;
+      }
+  }
+  if (!faults.empty()) throw invalid_input(std::move(faults));
+  return out;
+}
+
+}  // namespace segments

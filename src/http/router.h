@@ -1,0 +1,84 @@
+// From a request to its answer: finds the route, opens the request's scope (id, log, metrics), catches what handlers
+// throw and turns it into application/problem+json. Knows no socket, so tests call it directly. Any thread may call.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/metrics.h"
+#include "http/request.h"
+#include "http/response.h"
+
+namespace segments {
+
+// Where a handler runs: on the I/O thread (microseconds, a read of SQLite), or on the pool (waits for disks, networks, commits).
+enum class Runs { inline_, on_pool };
+
+// Receives the body of an upload piece by piece, on the pool. Destroyed without finish(): the client went away.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  virtual void write(std::string_view piece) = 0;
+  virtual Response finish() = 0;
+};
+
+struct RouteHandler {
+  std::string method;
+  std::string pattern;  // "/api/segments/{segment_id}", "/media/{key...}" (the rest of the path, with slashes)
+  Runs runs = Runs::inline_;
+  bool is_public = false;  // admit() may leave it without a user
+  std::function<Response(const Request&)> handle;
+  // Instead of handle, for PUT of bytes: decides from the head alone whether the body is taken.
+  std::function<std::unique_ptr<BodySink>(const Request&)> receive;
+};
+
+struct RouterOptions {
+  // Sets request.user or throws Error{unauthorized, rate_limited}. Runs before every handler; `is_public` of the route.
+  std::function<void(Request&, bool is_public)> admit;
+  // Headers added to every answer, errors too (CORS). Also answers the preflight: status 204 for OPTIONS on a known path.
+  std::function<void(const Request&, Response&)> decorate;
+  Metrics* metrics = nullptr;
+};
+
+class Router {
+ public:
+  Router(std::vector<RouteHandler> routes, RouterOptions);
+
+  struct Match {
+    const RouteHandler* route = nullptr;  // null: `answer` is the answer (404, 405 with Allow, preflight, 400)
+    Response answer;
+  };
+  // Fills path, query, path parameters and request id; matches and admits. Never throws.
+  Match prepare(Request&) const;
+  // Runs the handler within the request's scope. Never throws. HEAD runs GET's handler; the server drops the body.
+  Response respond(const RouteHandler&, const Request&) const;
+  // The same for uploads: begin() gives a sink, or an answer that refuses. write/finish through the guards below.
+  struct Upload {
+    std::unique_ptr<BodySink> sink;
+    Response refusal;  // when there is no sink
+  };
+  Upload begin_upload(const RouteHandler&, const Request&) const;
+  std::optional<Response> write_upload(BodySink&, const Request&, std::string_view piece) const;  // an answer ends the upload
+  Response finish_upload(BodySink&, const Request&) const;
+
+  // prepare() and respond() (or the whole upload from request.body) in one, for tests and tools.
+  Response call(Request) const;
+  // Adds the decoration, request id, and writes log line and metrics. The server calls it once per request, with the final answer.
+  void conclude(const Request&, const RouteHandler*, Response&, double seconds) const;
+
+  const std::vector<RouteHandler>& routes() const { return routes_; }
+
+ private:
+  std::vector<RouteHandler> routes_;
+  RouterOptions options_;
+};
+
+// RFC 9457. Internal errors say nothing of their cause.
+Response problem_response(const Error&, const Request&);
+int status_of(ErrorKind);
+
+}  // namespace segments

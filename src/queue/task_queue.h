@@ -1,0 +1,113 @@
+// What the service asks of any task queue. Calls block; any thread may call. At least once: a task whose worker dies
+// is handed out again when its lease ends, so tasks are idempotent. Implementations pass queue/task_queue_contract.h.
+#pragma once
+
+#include <boost/describe.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "describe/encode.h"
+
+namespace segments {
+
+// Celery's names. PENDING: waits or is delayed; RETRY: waits after a failed run.
+enum class TaskStatus { PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED };
+BOOST_DESCRIBE_ENUM(TaskStatus, PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED)
+
+struct NewTask {
+  std::string id;                 // "" makes one; an id that is known is not queued again
+  std::string name;               // "tasks.process_video_task"
+  std::string arguments = "{}";   // a JSON object
+  std::string user_id;            // who may see it
+  Millis not_before = 0;          // delayed until then
+  Millis expires = 0;             // not begun after then; 0: never
+  int max_retries = 3;            // runs beyond the first
+  int time_limit_s = 3600;        // of one run; then its process group is killed
+  std::string parent_id;          // of the batch it belongs to
+  int priority = 0;               // higher first
+};
+
+// A task handed to a worker until the lease ends.
+struct LeasedTask {
+  std::string id, name, arguments, user_id;
+  int retries = 0;            // runs that failed before
+  int max_retries = 3;
+  int time_limit_s = 3600;
+  std::int64_t fence = 0;     // of this lease: what is written with an older one is refused
+};
+
+struct TaskState {
+  std::string task_id;
+  std::string name;
+  std::string user_id;
+  TaskStatus status = TaskStatus::PENDING;
+  double progress = 0;                    // 0-100
+  std::optional<std::string> message;
+  std::optional<RawJson> result;          // with SUCCESS
+  std::optional<std::string> error;       // one plain sentence, with FAILURE and RETRY
+  int retries = 0;
+  std::string created_at;
+  std::optional<std::string> started_at;
+  std::optional<std::string> finished_at;
+  std::optional<std::string> next_attempt_at;  // delayed, or waiting for its next run
+  std::optional<std::string> worker;
+  std::optional<std::string> parent_id;
+  std::int64_t children = 0, children_done = 0;  // of a batch: tasks that name it as parent, and how many are final
+};
+BOOST_DESCRIBE_STRUCT(TaskState, (),
+                      (task_id, name, user_id, status, progress, message, result, error, retries, created_at, started_at,
+                       finished_at, next_attempt_at, worker, parent_id, children, children_done))
+
+struct DeadLetter {
+  std::string task_id, name, arguments, error, died_at;
+  int retries = 0;
+};
+BOOST_DESCRIBE_STRUCT(DeadLetter, (), (task_id, name, arguments, error, died_at, retries))
+
+struct QueueCount {
+  std::string name;  // of the task
+  TaskStatus status = TaskStatus::PENDING;
+  std::int64_t count = 0;  // now for PENDING, STARTED, RETRY; ever for the final ones
+};
+struct QueueHealth {
+  std::vector<QueueCount> counts;
+  std::int64_t dead_letters = 0;
+  Millis oldest_waiting = 0;        // since when the oldest task that could run waits; 0: none
+  Millis newest_worker_heartbeat = 0;  // 0: no worker was ever seen
+};
+
+class TaskQueue {
+ public:
+  virtual ~TaskQueue() = default;
+
+  // Durable when it returns. The task's id.
+  virtual std::string enqueue(const NewTask&) = 0;
+  virtual std::optional<TaskState> find_task(std::string_view task_id) = 0;
+  // Revokes a task that is not final; a worker that runs it sees it by revoked_tasks() and kills it. False: final or absent.
+  virtual bool revoke(std::string_view task_id) = 0;
+
+  // For workers. Heartbeat of the worker itself, also when it does nothing.
+  virtual void beat(std::string_view worker) = 0;
+  virtual std::vector<LeasedTask> lease_tasks(std::string_view worker, int most, int lease_ms) = 0;
+  // False when the lease is no longer this worker's: the task must be stopped and its outcome is not taken.
+  virtual bool renew(const LeasedTask&, int lease_ms) = 0;
+  virtual bool put_task_progress(std::string_view task_id, double progress, std::string_view message) = 0;
+  virtual bool finish(const LeasedTask&, std::string_view result_json) = 0;
+  virtual bool retry(const LeasedTask&, std::string_view error, Millis not_before) = 0;
+  virtual bool fail(const LeasedTask&, std::string_view error) = 0;  // final; kept as a dead letter
+  virtual bool hand_back(const LeasedTask&) = 0;                     // not run, or cut off by a stop: ready at once, not counted as a retry
+  virtual std::vector<std::string> revoked_tasks(const std::vector<std::string>& task_ids) = 0;  // which of these are revoked
+
+  virtual std::vector<DeadLetter> list_dead_letters(std::string_view after, std::size_t limit) = 0;
+  virtual bool requeue_dead_letter(std::string_view task_id) = 0;
+  virtual bool remove_dead_letter(std::string_view task_id) = 0;
+
+  virtual QueueHealth health() = 0;
+  virtual void sweep() = 0;  // results older than 24 h, leases that ended
+};
+
+}  // namespace segments

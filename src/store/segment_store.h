@@ -1,0 +1,102 @@
+// Where segments are kept. Calls block. Every change leaves its event in the EventLog, in the same transaction.
+// Every implementation passes store/segment_store_contract.h. Any thread may call. A user_id of "" means any user
+// (auth mode `none`); otherwise somebody else's segment is absent.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/analytics.h"
+#include "model/segment.h"
+#include "model/segment_query.h"
+
+namespace segments {
+
+// A caller's promise that a repeated request is the same one. Kept 24 h.
+struct IdempotencyKey {
+  std::string user_id;
+  std::string key;
+  std::string fingerprint;  // digest of the request's body
+};
+
+struct CreateOutcome {
+  enum class Kind {
+    created,
+    taken,          // a segment with that id is there; nothing is changed
+    foreign_video,  // the video id belongs to another user; nothing is changed
+    replayed,       // the key was used for the same request: `segment` is what it made then
+    other_request,  // the key was used for another request; nothing is changed
+  };
+  Kind kind = Kind::created;
+  VersionedSegment segment;  // with created and replayed
+};
+
+enum class LinkOutcome { linked, already_linked, absent };
+
+// One page of a video's readings of a post, oldest first.
+struct HistoryEntry {
+  SocialMediaPlatform platform = SocialMediaPlatform::instagram;
+  std::string post_id;
+  MetricsReading reading;
+};
+
+class SegmentStore {
+ public:
+  virtual ~SegmentStore() = default;
+
+  virtual std::optional<VersionedSegment> find_segment(std::string_view segment_id) = 0;
+  // The first user who stores something under a video id owns that id; see VideoStore::claim_video.
+  virtual CreateOutcome create_segment(const Segment&, const std::optional<IdempotencyKey>& = std::nullopt) = 0;
+  // A segment made by a task, of which a run before may have left a record: creates it, or replaces what the media
+  // tells (number, key, duration, size, type, thumbnail, filename) and keeps what the owner may have changed (title,
+  // description, tags), its posts, counters and created_at. Says whether anything changed; std::nullopt: foreign video.
+  virtual std::optional<bool> put_segment_from_media(const Segment&) = 0;
+  // Reads the segment, lets `change` edit title, description and tags, and stores the result as a new version with
+  // `updated_at`. With `if_version` other than the stored one: Error{precondition_failed}. Absent or of another
+  // user: std::nullopt. `change` may run more than once.
+  virtual std::optional<VersionedSegment> update_segment(std::string_view segment_id, std::string_view user_id,
+                                                         std::optional<std::int64_t> if_version,
+                                                         const std::function<void(Segment&)>& change,
+                                                         std::string_view updated_at) = 0;
+  // The segment that was removed. Its history goes with it. Version as above.
+  virtual std::optional<Segment> remove_segment(std::string_view segment_id, std::string_view user_id,
+                                                std::optional<std::int64_t> if_version) = 0;
+
+  // The user's segments; total_count is exact, and a page costs what the page holds wherever no filter is given.
+  virtual SegmentPage list_segments(std::string_view user_id, const SegmentQuery&) = 0;
+  // All segments of a video that belong to the user ("" for any user), by number, then id.
+  virtual std::vector<Segment> list_video_segments(std::string_view video_id, std::string_view user_id,
+                                                   std::optional<SegmentType>) = 0;
+
+  // Raises the counter by exactly one and returns its new value; std::nullopt when absent or of another user ("" for
+  // any). Neither the version nor updated_at change.
+  virtual std::optional<std::int64_t> count_download(std::string_view segment_id, std::string_view user_id,
+                                                     std::string_view at) = 0;
+
+  // Social media. A post is known by platform and post id: linking it twice changes nothing. The user as above.
+  virtual LinkOutcome link_post(std::string_view segment_id, std::string_view user_id, const SocialMediaUsage&) = 0;
+  // Unlinks all posts of the platform, or the one. Says how many. History stays.
+  virtual std::int64_t unlink_posts(std::string_view segment_id, std::string_view user_id, SocialMediaPlatform,
+                                    std::optional<std::string_view> post_id) = 0;
+  // The seed's add_social_media_usage: puts a reading into the post's usage and appends it to the history. A reading
+  // older than the stored last_synced goes into the history alone. False when the segment or post is absent.
+  virtual bool add_reading(std::string_view segment_id, SocialMediaPlatform, std::string_view post_id,
+                           const MetricsReading&) = 0;
+  virtual std::vector<HistoryEntry> list_history(std::string_view segment_id, std::size_t limit) = 0;
+  // Segments of the user that have posts on any of the platforms (empty: all), by id after `after`, for the batch sync.
+  virtual std::vector<Segment> list_segments_with_posts(std::string_view user_id,
+                                                        const std::vector<SocialMediaPlatform>&,
+                                                        std::string_view after, std::size_t limit) = 0;
+
+  // The seed's get_social_media_analytics.
+  std::optional<SegmentAnalytics> find_analytics(std::string_view segment_id) {
+    auto found = find_segment(segment_id);
+    if (!found) return std::nullopt;
+    return analyse(found->segment);
+  }
+};
+
+}  // namespace segments
