@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Sets up, builds, and runs every test: unit, contract and API tests as a release build and again under ASan+UBSan, the
+# threaded parts under TSan, fuzz targets briefly, and the built program end to end. The closing line counts all of it.
+# usage: scripts/test.sh [--quick]   --quick: the release build's tests and end-to-end tests alone
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+quick=${1:-}
+passed=0 failed=0 skipped=0
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+export CCACHE_SLOPPINESS=pch_defines,time_macros
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+
+step() { printf '\n== %s (%s)\n' "$1" "$(date +%T)"; }
+verdict() { # verdict NAME STATUS: counts one check that is a whole command
+  if [ "$2" = 0 ]; then passed=$((passed + 1)); echo "ok    $1"; else failed=$((failed + 1)); echo "FAIL  $1"; fi
+}
+count_ctest() { # reads ctest's summary out of $1; $2: ctest's status
+  local total bad
+  total=$(sed -n 's/^.*tests failed out of \([0-9]*\)$/\1/p' "$1" | tail -1)
+  bad=$(sed -n 's/^.*tests passed, \([0-9]*\) tests failed out of.*$/\1/p' "$1" | tail -1)
+  if [ -z "$total" ] || [ "$total" = 0 ]; then verdict "ctest ran" 1; return; fi
+  passed=$((passed + total - bad)); failed=$((failed + bad))
+}
+run_ctest() { # run_ctest PRESET [ctest arguments]
+  local preset=$1; shift
+  ctest --test-dir "build/$preset" -j 3 --output-on-failure --no-tests=error "$@" >"$logs/$preset.ctest" 2>&1
+  local status=$?
+  [ $status = 0 ] && tail -4 "$logs/$preset.ctest" || grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed' "$logs/$preset.ctest" | tail -400
+  count_ctest "$logs/$preset.ctest" $status
+}
+finish() { printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"; [ "$failed" = 0 ] && [ "$passed" != 0 ]; exit $?; }
+
+step "set-up"
+if [ "$quick" = --quick ]; then scripts/setup.sh --test; else scripts/setup.sh --test --fuzz; fi || { verdict "set-up" 1; finish; }
+scripts/fetch_videos.sh >"$logs/videos" 2>&1; verdict "the real test videos are there" $?
+grep -q . "$logs/videos" && tail -2 "$logs/videos"
+
+step "house rules"
+/usr/bin/python3 scripts/check_rooms.py; verdict "every include is one its room may make" $?
+
+step "release build"
+scripts/build.sh release --with-tests >"$logs/build" 2>&1; built=$?
+[ $built = 0 ] || tail -60 "$logs/build"
+verdict "release builds without a warning" $built
+[ $built = 0 ] || finish
+run_ctest release
+
+step "end to end"
+/usr/bin/python3 -m pytest -q -rs -p no:cacheprovider tests/e2e >"$logs/e2e" 2>&1
+status=$?
+tail -60 "$logs/e2e"
+summary=$(tail -1 "$logs/e2e")
+number() { sed -n "s/^.*[^0-9]\([0-9][0-9]*\) $1.*$/\1/p" <<<" $summary" | tail -1; }
+e2e_passed=$(number passed); e2e_failed=$(number failed); e2e_errors=$(number error); e2e_skipped=$(number skipped)
+passed=$((passed + ${e2e_passed:-0})); failed=$((failed + ${e2e_failed:-0} + ${e2e_errors:-0})); skipped=$((skipped + ${e2e_skipped:-0}))
+[ $status = 0 ] || [ "${e2e_failed:-0}${e2e_errors:-0}" != 00 ] || verdict "end-to-end tests ran" 1
+
+if [ "$quick" != --quick ]; then
+  step "AddressSanitizer and UndefinedBehaviorSanitizer"
+  scripts/build.sh asan --with-tests >"$logs/build" 2>&1; built=$?
+  [ $built = 0 ] || tail -60 "$logs/build"
+  verdict "the sanitized build builds" $built
+  [ $built = 0 ] && run_ctest asan
+
+  step "ThreadSanitizer, threaded parts"
+  cmake --preset tsan >"$logs/build" 2>&1 && cmake --build --preset tsan --target base_test http_test sqlite_test embedded_queue_test api_tests >>"$logs/build" 2>&1; built=$?
+  [ $built = 0 ] || tail -60 "$logs/build"
+  verdict "the thread-sanitized build builds" $built
+  for binary in base_test http_test sqlite_test embedded_queue_test; do
+    [ $built = 0 ] || break
+    "build/tsan/src/$binary" --gtest_brief=1 --gtest_filter='-*Killed*:*Crash*:*Fork*:*Process*' >"$logs/tsan" 2>&1; status=$?
+    [ $status = 0 ] || tail -80 "$logs/tsan"
+    verdict "$binary under ThreadSanitizer" $status
+  done
+
+  step "fuzz targets, briefly"
+  scripts/fuzz.sh 8 >"$logs/fuzz" 2>&1; status=$?
+  [ $status = 0 ] || tail -80 "$logs/fuzz"
+  grep '^ok' "$logs/fuzz"
+  verdict "every fuzz target runs clean" $status
+fi
+finish
