@@ -40,7 +40,8 @@ bool is_logged(LogLevel);
 // Appends to `path` instead of standard error; false when it cannot be opened.
 bool set_log_file(const std::string& path);
 
-// While it lives, every line of this thread carries `id` under `key` ("request_id", "task_id"). They nest.
+// While it lives, every line of this thread carries `id` under `key` ("request_id", "task_id"), a literal. They nest:
+// a line carries all of them, of equal keys the innermost. It is made and destroyed on one thread.
 class LogScope {
  public:
   LogScope(std::string_view key, std::string_view id);
@@ -49,8 +50,10 @@ class LogScope {
   LogScope& operator=(const LogScope&) = delete;
 
  private:
-  std::string_view previous_key_;
-  std::string previous_id_;
+  friend void write_log(LogLevel, std::string_view, std::initializer_list<LogField>);
+  std::string_view key_;
+  std::string id_;
+  const LogScope* outer_;
 };
 
 }  // namespace segments
