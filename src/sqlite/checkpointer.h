@@ -1,0 +1,40 @@
+// Moves committed pages from the write-ahead log into the database file on a thread of its own, so that no
+// writer waits for it. The log is started anew at times, in a turn of its own, or it would grow for as long
+// as others write.
+#pragma once
+
+#include <condition_variable>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "sqlite/connection.h"
+#include "sqlite/turnstile.h"
+
+namespace segments::sqlite {
+
+class Checkpointer {
+ public:
+  explicit Checkpointer(std::unique_ptr<Connection>);
+  ~Checkpointer();
+  Checkpointer(const Checkpointer&) = delete;
+  Checkpointer& operator=(const Checkpointer&) = delete;
+
+  // The log holds so many pages now; called by the writer after each commit.
+  void log_grew_to(int pages);
+
+ private:
+  void run();
+  int checkpoint(int mode);
+
+  std::unique_ptr<Connection> connection_;
+  Turnstile turnstile_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  int pages_ = 0;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace segments::sqlite

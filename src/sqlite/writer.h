@@ -1,0 +1,69 @@
+// The one writer of a process: a thread that commits many callers' changes in one transaction, since a
+// durable commit costs a disk flush however much it carries. Other processes write to the same file; they
+// take turns (turnstile.h).
+#pragma once
+
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/metrics.h"
+#include "sqlite/checkpointer.h"
+#include "sqlite/connection.h"
+#include "sqlite/turnstile.h"
+
+namespace segments::sqlite {
+
+class Writer {
+ public:
+  using Change = std::function<void(Connection&)>;
+
+  Writer(std::unique_ptr<Connection>, std::unique_ptr<Connection> for_checkpoints, int busy_timeout_ms,
+         const std::string& name, Metrics*);
+  // Finishes what is queued.
+  ~Writer();
+
+  // Returns when the change is durable; throws what it threw, or why it could not be committed. A change may
+  // run more than once: when the transaction it shared could not be committed, it is tried again in one of
+  // its own.
+  void write(Change);
+  void after_commit(std::function<void()>);
+
+ private:
+  struct Request {
+    Change change;
+    std::exception_ptr error;
+    std::promise<void> done;
+  };
+  using Batch = std::vector<Request*>;
+
+  void run();
+  void commit(Batch&);
+  void commit_together(const Batch&);
+  void run_change(Request&);
+  void begin();
+  void roll_back();
+
+  std::unique_ptr<Connection> connection_;
+  Turnstile turnstile_;
+  Checkpointer checkpointer_;
+  const int busy_timeout_ms_;
+  Counter* transactions_ = nullptr;
+  Counter* changes_ = nullptr;
+  Histogram* commit_seconds_ = nullptr;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  Batch queue_;
+  bool stopping_ = false;
+  std::function<void()> after_commit_;
+  std::thread thread_;
+};
+
+}  // namespace segments::sqlite
