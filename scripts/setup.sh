@@ -7,7 +7,7 @@ packages=(
   ca-certificates g++ cmake ninja-build pkg-config ccache
   libboost1.81-dev libboost-json1.81-dev libsqlite3-dev libssl-dev
   libavformat-dev libavcodec-dev libavutil-dev
-  ffmpeg fonts-dejavu-core curl jq
+  ffmpeg fonts-dejavu-core curl jq bsdextrautils
 )
 for argument in "$@"; do
   case "$argument" in

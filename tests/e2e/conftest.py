@@ -1,0 +1,184 @@
+"""Starts the built program as its users do, and speaks HTTP to it."""
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+import urllib.parse
+from http.client import HTTPConnection
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BINARY = pathlib.Path(os.environ.get("SEGMENTS_BINARY", ROOT / "build/release/segments"))
+VIDEOS = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "segments-test-videos"
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def header(self, name):
+        return next((v for k, v in self.headers if k.lower() == name.lower()), None)
+
+
+class Server:
+    """One `segments serve`; ends with everything that it started."""
+
+    def __init__(self, data, user="alice", env=None, flags=()):
+        self.data, self.user, self.flags = pathlib.Path(data), user, list(flags)
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("SEGMENTS_")}
+        self.env.update({"SEGMENTS_DATA_DIR": str(self.data), "HOST": "127.0.0.1"}, **(env or {}))
+        self.port = 0
+        self.process = None
+        self.tokens = {}
+
+    def start(self, wait="/health"):
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        self.port = self.port or free_port()
+        self.env["PORT"] = str(self.port)
+        self.log = open(str(self.data) + ".log", "ab")
+        self.process = subprocess.Popen([str(BINARY), "serve", *self.flags], env=self.env, stdout=self.log,
+                                        stderr=self.log, cwd=self.data.parent, start_new_session=True)
+        wait_until(lambda: self.answers(wait) or self.process.poll() is not None, 20)
+        assert self.process.poll() is None, pathlib.Path(self.log.name).read_text()[-2000:]
+        return self
+
+    def answers(self, path):
+        with contextlib.suppress(OSError):
+            return self.call("GET", path, user=None).status == 200
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self, seconds=40):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(seconds)
+        self.log.close()
+        return self.process.returncode
+
+    def log_lines(self):
+        lines = []
+        for line in pathlib.Path(self.log.name).read_text().splitlines():
+            with contextlib.suppress(ValueError):
+                lines.append(json.loads(line))
+        return [line for line in lines if isinstance(line, dict)]
+
+    def token(self, user=None):
+        user = user or self.user
+        if user not in self.tokens:
+            self.tokens[user] = subprocess.run([str(BINARY), "token", "--user", user], env=self.env, check=True,
+                                               capture_output=True, text=True, cwd=self.data.parent).stdout.strip()
+        return self.tokens[user]
+
+    def call(self, method, path, body=None, headers=None, user="", timeout=30):
+        """user: "" the server's own, None sends no token."""
+        headers = dict(headers or {})
+        if user is not None and self.env.get("SEGMENTS_AUTH", "token") == "token" and "Authorization" not in headers:
+            headers["Authorization"] = "Bearer " + self.token(user or None)
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        if path.startswith("http"):
+            parts = urllib.parse.urlsplit(path)
+            path = parts.path + ("?" + parts.query if parts.query else "")
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return Answer(response.status, response.getheaders(), response.read())
+        finally:
+            connection.close()
+
+    def upload(self, video, title=None, cutting=None, **more):
+        """The client's way: initiate, PUT, complete. The job's id."""
+        content = pathlib.Path(video).read_bytes()
+        name = pathlib.Path(video).name
+        started = self.call("POST", "/api/upload/initiate",
+                            {"filename": name, "content_type": "video/mp4", "file_size": len(content)})
+        assert started.status == 200, started.body
+        put = self.call("PUT", started.json["presigned_url"], content, {"Content-Type": "video/mp4"}, user=None)
+        assert put.status == 200, put.body
+        done = self.call("POST", "/api/upload/complete",
+                         {"s3_key": started.json["s3_key"], "job_id": started.json["job_id"], "filename": name,
+                          "file_size": len(content), "title": title or name,
+                          "cutting_options": cutting or {"type": "fixed", "duration_seconds": 30}, **more})
+        assert done.status < 300, done.body
+        return started.json["job_id"]
+
+    def wait_job(self, job, seconds=240):
+        wait_until(lambda: self.call("GET", f"/api/jobs/{job}/status").json["status"] in
+                   ("COMPLETED", "FAILED", "CANCELLED"), seconds)
+        return self.call("GET", f"/api/jobs/{job}/status").json
+
+    def wait_segments(self, job, seconds=60):
+        """The job's segments, once every output has its record."""
+        status = self.wait_job(job)
+        assert status["status"] == "COMPLETED", status
+        found = []
+
+        def all_there():
+            found[:] = self.call("GET", f"/api/videos/{job}/segments").json["segments"]
+            return len(found) >= len(status["output_urls"])
+
+        wait_until(all_there, seconds)
+        return found
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.03)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def segment_body(video_id="v1", number=1, **more):
+    return {"video_id": video_id, "segment_type": "processed", "segment_number": number,
+            "s3_key": f"processed/{video_id}/segment_{number:03}.mp4", "duration": 30.0, "file_size": 1000, **more}
+
+
+@pytest.fixture
+def make_server(tmp_path):
+    servers = []
+
+    def make(**options):
+        server = Server(tmp_path / f"data{len(servers)}", **options)
+        servers.append(server)
+        return server
+
+    yield make
+    for server in servers:
+        if server.process:
+            server.stop()
+
+
+@pytest.fixture
+def server(make_server):
+    return make_server().start()
+
+
+@pytest.fixture(scope="session")
+def small_video(tmp_path_factory):
+    """Six seconds of 160x120 with a tone: quick to cut."""
+    path = tmp_path_factory.mktemp("media") / "small.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=25:duration=6", "-f", "lavfi",
+                    "-i", "sine=frequency=440:duration=6", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-c:a", "aac",
+                    "-shortest", str(path)], check=True)
+    return path
