@@ -26,13 +26,15 @@ class Checkpointer {
 
  private:
   void run();
-  int checkpoint(int mode);
+  void checkpoint(int mode);
+  void start_log_anew();
 
   std::unique_ptr<Connection> connection_;
   Turnstile turnstile_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  int pages_ = 0;
+  int pages_ = 0;  // in the log
+  int moved_ = 0;  // of them, at the last checkpoint
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -113,6 +113,7 @@ class Connection {
 
   // Throws the Error that belongs to SQLite's result code.
   [[noreturn]] void fail(int code, const char* during);
+  int busy_timeout_ms() const { return busy_timeout_ms_; }
 
  private:
   struct Hash {
@@ -126,9 +127,13 @@ class Connection {
   sqlite3_stmt* compile(std::string_view sql);
 
   std::filesystem::path file_;
+  int busy_timeout_ms_;
   sqlite3* handle_ = nullptr;
   std::unordered_map<std::string, Prepared, Hash, std::equal_to<>> statements_;
 };
+
+// Turns the file's write-ahead log on, waiting for other processes that do so at the same time.
+void use_write_ahead_log(Connection&);
 
 // BEGIN DEFERRED ... COMMIT: every read in its scope sees the same state.
 class Snapshot {

@@ -42,13 +42,15 @@ class Writer {
     std::promise<void> done;
   };
   using Batch = std::vector<Request*>;
+  // The transaction could not be begun; it would be no other for each change alone.
+  struct Busy {
+    std::exception_ptr reason;
+  };
 
   void run();
-  void commit(Batch&);
+  void commit(const Batch&);
   void commit_together(const Batch&);
   void run_change(Request&);
-  void begin();
-  void roll_back();
 
   std::unique_ptr<Connection> connection_;
   Turnstile turnstile_;
@@ -56,6 +58,7 @@ class Writer {
   const int busy_timeout_ms_;
   Counter* transactions_ = nullptr;
   Counter* changes_ = nullptr;
+  Counter* failures_ = nullptr;
   Histogram* commit_seconds_ = nullptr;
 
   std::mutex mutex_;

@@ -1,0 +1,147 @@
+#include "sqlite/writer.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace segments::sqlite {
+
+namespace {
+
+// Beyond this a commit's own work outweighs its flush, and those who came first would wait for nothing.
+constexpr std::size_t most_per_transaction = 256;
+
+}  // namespace
+
+Writer::Writer(std::unique_ptr<Connection> connection, std::unique_ptr<Connection> for_checkpoints,
+               int busy_timeout_ms, const std::string& name, Metrics* metrics)
+    : connection_(std::move(connection)),
+      turnstile_(connection_->file()),
+      checkpointer_(std::move(for_checkpoints)),
+      busy_timeout_ms_(busy_timeout_ms) {
+  if (metrics) {
+    Labels labels{{"store", name}};
+    transactions_ =
+        &metrics->counter("segments_store_transactions_total", "Write transactions committed", labels);
+    changes_ =
+        &metrics->counter("segments_store_changes_total", "Changes that those transactions carried", labels);
+    failures_ =
+        &metrics->counter("segments_store_failures_total", "Changes that could not be committed", labels);
+    commit_seconds_ = &metrics->histogram("segments_store_commit_seconds",
+                                          "From the begin to the commit of a write", labels);
+  }
+  auto tell_checkpointer = [](void* writer, sqlite3*, const char*, int pages) {
+    static_cast<Writer*>(writer)->checkpointer_.log_grew_to(pages);
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(connection_->handle(), tell_checkpointer, this);
+  thread_ = std::thread([this] { run(); });
+}
+
+Writer::~Writer() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Writer::after_commit(std::function<void()> f) {
+  std::lock_guard lock(mutex_);
+  after_commit_ = std::move(f);
+}
+
+void Writer::write(Change change) {
+  Request request{std::move(change), nullptr, {}};
+  auto done = request.done.get_future();
+  {
+    std::lock_guard lock(mutex_);
+    queue_.push_back(&request);
+  }
+  wake_.notify_one();
+  done.wait();
+  if (request.error) std::rethrow_exception(request.error);
+}
+
+void Writer::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    auto end = queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), most_per_transaction));
+    Batch batch(queue_.begin(), end);
+    queue_.erase(queue_.begin(), end);
+    auto after_commit = after_commit_;
+    lock.unlock();
+    commit(batch);
+    if (after_commit) after_commit();
+    // The promise is moved out first: its request lives on the stack of a caller whom set_value() lets go.
+    for (Request* request : batch) {
+      std::promise<void> done = std::move(request->done);
+      done.set_value();
+    }
+    lock.lock();
+  }
+}
+
+void Writer::commit(const Batch& batch) {
+  try {
+    commit_together(batch);
+    return;
+  } catch (const Busy& busy) {
+    for (Request* request : batch) request->error = busy.reason;
+    return;
+  } catch (const std::exception&) {
+    if (batch.size() == 1) {
+      batch.front()->error = std::current_exception();
+      return;
+    }
+  }
+  // One change may have broken the transaction for all, by what it wrote or by filling the disk: each alone
+  // now.
+  for (Request* request : batch) commit({request});
+}
+
+void Writer::commit_together(const Batch& batch) {
+  auto begun = std::chrono::steady_clock::now();
+  std::optional<Turnstile::Turn> turn;
+  try {
+    turn.emplace(turnstile_, steady_ms() + busy_timeout_ms_);
+    connection_->run("BEGIN IMMEDIATE");
+  } catch (const std::exception&) {
+    if (failures_) failures_->add(batch.size());
+    throw Busy{std::current_exception()};
+  }
+  try {
+    for (Request* request : batch) run_change(*request);
+    connection_->run("COMMIT");
+  } catch (const std::exception&) {
+    if (connection_->in_transaction()) connection_->run("ROLLBACK");
+    if (failures_) failures_->add(1);
+    throw;
+  }
+  if (!transactions_) return;
+  transactions_->add();
+  changes_->add(batch.size());
+  commit_seconds_->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+}
+
+void Writer::run_change(Request& request) {
+  request.error = nullptr;
+  connection_->run("SAVEPOINT \"change\"");
+  try {
+    request.change(*connection_);
+  } catch (...) {
+    // Some errors end the whole transaction; then all of its changes are run again, each alone.
+    if (!connection_->in_transaction()) throw;
+    request.error = std::current_exception();
+    connection_->run("ROLLBACK TO \"change\"");
+  }
+  connection_->run("RELEASE \"change\"");
+}
+
+}  // namespace segments::sqlite
