@@ -60,6 +60,10 @@ class DirectoryObjectStore : public ObjectStore {
   void sweep(Millis now);
 
  private:
+  std::filesystem::path folder_of_upload(std::string_view key, std::string_view upload_id) const;
+  ObjectInfo join_parts(std::string_view key, std::string_view upload_id, const std::string& content_type,
+                        const std::vector<UploadPart>&);
+
   std::filesystem::path root_;
   std::string url_secret_;
 };

@@ -3,6 +3,7 @@
 // Error{invalid}.
 #pragma once
 
+#include <boost/describe.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -22,6 +23,7 @@ struct ObjectInfo {
   std::string content_type;
   Millis modified = 0;
 };
+BOOST_DESCRIBE_STRUCT(ObjectInfo, (), (key, size, etag, content_type, modified))
 
 // Receives an object's bytes; what was written before commit() is gone with the writer.
 class ObjectWriter {
