@@ -24,10 +24,10 @@ struct Segment {
   std::string user_id;
   SegmentType segment_type = SegmentType::processed;
   std::int64_t segment_number = 0;
-  std::string s3_key;                   // object key
-  std::optional<std::string> s3_url;    // s3://bucket/key where the object store is S3
-  double duration = 0;                  // seconds
-  std::int64_t file_size = 0;           // bytes
+  std::string s3_key;                 // object key
+  std::optional<std::string> s3_url;  // s3://bucket/key where the object store is S3
+  double duration = 0;                // seconds
+  std::int64_t file_size = 0;         // bytes
   std::string content_type = "video/mp4";
   std::optional<std::string> thumbnail_url;  // kept as the thumbnail's object key, presigned when it is shown
   std::string created_at;                    // RFC 3339 UTC with Z and milliseconds; so are all times
@@ -42,12 +42,12 @@ struct Segment {
   bool operator==(const Segment&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(Segment, (),
-                      (segment_id, video_id, user_id, segment_type, segment_number, s3_key, s3_url, duration, file_size,
-                       content_type, thumbnail_url, created_at, updated_at, title, description, tags,
-                       social_media_usage, filename, download_count, last_downloaded_at))
+                      (segment_id, video_id, user_id, segment_type, segment_number, s3_key, s3_url, duration,
+                       file_size, content_type, thumbnail_url, created_at, updated_at, title, description,
+                       tags, social_media_usage, filename, download_count, last_downloaded_at))
 
-// A new version is made by every change of what an update edits (title, description, tags) and of the media, not by
-// downloads, posts or their counts: an editor's If-Match is about the editor's fields.
+// A new version is made by every change of what an update edits (title, description, tags) and of the media,
+// not by downloads, posts or their counts: an editor's If-Match is about the editor's fields.
 struct VersionedSegment {
   Segment segment;
   std::int64_t version = 1;
@@ -68,8 +68,8 @@ struct CreateSegment {
   std::optional<std::string> user_id;  // must be the caller's own; in auth mode `none` it names the user
 };
 BOOST_DESCRIBE_STRUCT(CreateSegment, (),
-                      (video_id, segment_type, segment_number, s3_key, duration, file_size, content_type, title,
-                       description, tags, user_id))
+                      (video_id, segment_type, segment_number, s3_key, duration, file_size, content_type,
+                       title, description, tags, user_id))
 
 // The body of PUT and PATCH /api/segments/{segment_id}: what is given changes, null clears, the rest stays.
 struct UpdateSegment {
@@ -80,8 +80,9 @@ struct UpdateSegment {
 };
 BOOST_DESCRIBE_STRUCT(UpdateSegment, (), (title, description, tags, user_id))
 
-// nullptr, or what is allowed. Ids: 1-200 of A-Z a-z 0-9 . _ ~ : @ - and no leading dot. Object keys: 1-900 bytes of
-// UTF-8, parts between slashes that are neither empty nor . nor .., no backslash, no control character.
+// nullptr, or what is allowed. Ids: 1-240 of A-Z a-z 0-9 . _ ~ : @ - and no leading dot (a video id has 200
+// at most, so that its segments have ids too). Object keys: 1-900 bytes of UTF-8, parts between slashes that
+// are neither empty nor . nor .., no backslash, no control character.
 const char* fault_of_id(std::string_view);
 const char* fault_of_object_key(std::string_view);
 const char* fault_of_content_type(std::string_view);

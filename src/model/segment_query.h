@@ -30,17 +30,23 @@ struct SegmentFilters {
 };
 BOOST_DESCRIBE_STRUCT(SegmentFilters, (),
                       (user_id, video_id, segment_type, min_duration, max_duration, min_downloads, tags,
-                       has_social_media, platform, search, created_after, created_before, sort_by, sort_order, order,
-                       limit, page_size, offset, page, cursor))
+                       has_social_media, platform, search, created_after, created_before, sort_by, sort_order,
+                       order, limit, page_size, offset, page, cursor))
 constexpr Rule rule_of(Describes<SegmentFilters>, std::string_view member) {
-  if (member == "min_duration" || member == "max_duration") return {.minimum = 0, .about = "Seconds, inclusive"};
+  if (member == "min_duration" || member == "max_duration")
+    return {.minimum = 0, .about = "Seconds, inclusive"};
   if (member == "min_downloads") return {.minimum = 0};
-  if (member == "tags") return {.max_length = 100, .max_items = 20, .about = "Comma-separated; all must be there"};
-  if (member == "search") return {.max_length = 200, .about = "In title, description and filename; case does not matter"};
+  if (member == "tags")
+    return {.max_length = 100, .max_items = 20, .about = "Comma-separated; all must be there"};
+  if (member == "search")
+    return {.max_length = 200, .about = "In title, description and filename; case does not matter"};
   if (member == "created_after" || member == "created_before")
     return {.max_length = 40, .check = fault_of_time, .format = "date-time"};
   if (member == "sort_by")
-    return {.max_length = 20, .about = "created_at (date), duration, file_size (size), name, title, filename, download_count (downloads) or segment_number"};
+    return {.max_length = 20,
+            .about =
+                "created_at (date), duration, file_size (size), name, title, filename, download_count "
+                "(downloads) or segment_number"};
   if (member == "order" || member == "sort_order") return {.max_length = 4, .about = "asc or desc"};
   if (member == "limit" || member == "page_size") return {.minimum = 1, .about = "1 to 200, default 50"};
   if (member == "offset") return {.minimum = 0, .maximum = 1'000'000'000};
@@ -49,8 +55,18 @@ constexpr Rule rule_of(Describes<SegmentFilters>, std::string_view member) {
   return {.max_length = 200};
 }
 
-enum class SegmentOrder { created_at, duration, file_size, name, title, filename, download_count, segment_number };
-BOOST_DESCRIBE_ENUM(SegmentOrder, created_at, duration, file_size, name, title, filename, download_count, segment_number)
+enum class SegmentOrder {
+  created_at,
+  duration,
+  file_size,
+  name,
+  title,
+  filename,
+  download_count,
+  segment_number
+};
+BOOST_DESCRIBE_ENUM(SegmentOrder, created_at, duration, file_size, name, title, filename, download_count,
+                    segment_number)
 
 // Where a page starts: after the row with this key and id, in the query's order.
 struct SegmentPosition {
@@ -88,8 +104,9 @@ struct SegmentPage {
 // filename; filename: filename, else "". Text keys are folded by fold_case(). A store sorts by this key.
 std::string sort_key_of(const Segment&, SegmentOrder);
 
-// Resolves synonyms (date, size, downloads), `order` before `sort_order`, `page_size` for `limit` (clamped to 200).
-// Throws Error{invalid} with every fault (min above max, unknown order, cursor with offset). The cursor is left to the caller.
+// Resolves synonyms (date, size, downloads), `order` before `sort_order`, `page_size` for `limit` (clamped to
+// 200). Throws Error{invalid} with every fault (min above max, unknown order, cursor with offset). The cursor
+// is left to the caller.
 SegmentQuery make_segment_query(const SegmentFilters&);
 
 }  // namespace segments

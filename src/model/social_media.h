@@ -30,13 +30,14 @@ struct SocialMediaUsage {
   std::int64_t comments = 0;
   std::optional<double> engagement_rate;  // percent; null when views is 0 or not reported
   std::optional<std::string> last_synced;
-  std::vector<std::string> unreported;  // names of the counts that the platform does not report; they stand as 0 above
+  std::vector<std::string>
+      unreported;  // names of the counts that the platform does not report; they stand as 0 above
   std::optional<MetricsSource> source;  // null until a first reading
   bool operator==(const SocialMediaUsage&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(SocialMediaUsage, (),
-                      (platform, post_id, post_url, posted_at, views, likes, shares, comments, engagement_rate,
-                       last_synced, unreported, source))
+                      (platform, post_id, post_url, posted_at, views, likes, shares, comments,
+                       engagement_rate, last_synced, unreported, source))
 
 // What a platform answered about one post at one time. An absent count is one that it does not report.
 struct MetricsReading {
@@ -92,13 +93,19 @@ constexpr Rule rule_of(Describes<PostData>, std::string_view member) {
   return {.minimum = 0, .maximum = 9'007'199'254'740'991};
 }
 
-// A post's address taken apart (facts/social-apis.md, section 6 of the project's research: all forms that platforms use).
+// A post's address taken apart (facts/social-apis.md, section 6 of the project's research: all forms that
+// platforms use).
 struct PostAddress {
   SocialMediaPlatform platform;
   std::string post_id;
   bool operator==(const PostAddress&) const = default;
 };
-enum class PostUrlFault { not_a_url, unknown_host, no_post, short_link };  // short_link: leads to a post, but only the platform knows which
+enum class PostUrlFault {
+  not_a_url,
+  unknown_host,
+  no_post,
+  short_link
+};  // short_link: leads to a post, but only the platform knows which
 struct ParsedPostUrl {
   std::optional<PostAddress> address;
   PostUrlFault fault = PostUrlFault::not_a_url;  // when there is no address

@@ -13,7 +13,9 @@ namespace segments {
 
 enum class VideoStatus { QUEUED, PROCESSING, COMPLETED, FAILED, CANCELLED };
 BOOST_DESCRIBE_ENUM(VideoStatus, QUEUED, PROCESSING, COMPLETED, FAILED, CANCELLED)
-inline bool is_final(VideoStatus s) { return s == VideoStatus::COMPLETED || s == VideoStatus::FAILED || s == VideoStatus::CANCELLED; }
+inline bool is_final(VideoStatus s) {
+  return s == VideoStatus::COMPLETED || s == VideoStatus::FAILED || s == VideoStatus::CANCELLED;
+}
 
 struct Video {
   std::string video_id;
@@ -24,8 +26,8 @@ struct Video {
   std::string content_type = "video/mp4";
   std::string upload_date;  // RFC 3339 UTC
   std::string updated_at;
-  std::optional<double> duration;  // whole seconds, rounded; null until probed
-  std::string bucket_location;     // the upload's object key
+  std::optional<double> duration;           // whole seconds, rounded; null until probed
+  std::string bucket_location;              // the upload's object key
   std::vector<std::string> output_s3_urls;  // object keys of the pieces, in their order
   std::vector<std::string> tags;
   VideoStatus status = VideoStatus::QUEUED;
@@ -37,8 +39,9 @@ struct Video {
   bool operator==(const Video&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(Video, (),
-                      (video_id, user_id, title, filename, file_size, content_type, upload_date, updated_at, duration,
-                       bucket_location, output_s3_urls, tags, status, progress, stage, message, error_message, task_id))
+                      (video_id, user_id, title, filename, file_size, content_type, upload_date, updated_at,
+                       duration, bucket_location, output_s3_urls, tags, status, progress, stage, message,
+                       error_message, task_id))
 
 // The data of a `progress` event of a job's stream, as the client in use reads it.
 struct JobProgress {
@@ -53,9 +56,11 @@ struct JobProgress {
   std::optional<std::string> error_message;
 };
 BOOST_DESCRIBE_STRUCT(JobProgress, (),
-                      (job_id, stage, message, current_segment, total_segments, progress_percentage, timestamp,
-                       output_urls, error_message))
-inline bool is_final_stage(const std::string& s) { return s == "completed" || s == "failed" || s == "cancelled"; }
+                      (job_id, stage, message, current_segment, total_segments, progress_percentage,
+                       timestamp, output_urls, error_message))
+inline bool is_final_stage(const std::string& s) {
+  return s == "completed" || s == "failed" || s == "cancelled";
+}
 
 struct VideoPage {
   std::vector<Video> videos;
