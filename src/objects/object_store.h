@@ -37,19 +37,20 @@ enum class PresignMethod { get, put };
 struct PresignRequest {
   PresignMethod method = PresignMethod::get;  // a URL for get answers HEAD too
   std::string key;
-  int expires_in_s = 3600;           // 1 to 604800
-  std::optional<Millis> expires_at;  // instead of expires_in_s: for addresses that stay the same for a while
+  int expires_in_s = 3600;  // 1 to 604800
+  std::optional<Millis> expires_at =
+      {};  // instead of expires_in_s: for addresses that stay the same for a while
   // get: what the answer's headers say
-  std::optional<std::string> disposition;  // Content-Disposition
-  std::optional<std::string> content_type;
+  std::optional<std::string> disposition = {};  // Content-Disposition
+  std::optional<std::string> content_type = {};
   // put: what is taken
-  std::optional<std::int64_t> size;      // exactly so many bytes
-  std::optional<std::string> upload_id;  // of a multipart upload, with part_number 1 to 10000
+  std::optional<std::int64_t> size = {};      // exactly so many bytes
+  std::optional<std::string> upload_id = {};  // of a multipart upload, with part_number 1 to 10000
   int part_number = 0;
 };
 struct PresignedUrl {
-  std::string
-      url;  // absolute, or from "/" where this program serves it: the caller puts its own origin before it
+  // Absolute, or from "/" where this program serves it: the caller puts its own origin before it.
+  std::string url;
   Millis expires = 0;
 };
 
