@@ -38,7 +38,11 @@ Database::Database(const DatabaseOptions& options, const Schema& schema, Metrics
                                      options_.busy_timeout_ms, options_.name, metrics);
 }
 
-Database::~Database() = default;
+Database::~Database() {
+  // The writer's connection goes last: closing it moves what is left in the log into the file.
+  idle_.clear();
+  writer_.reset();
+}
 
 std::unique_ptr<Connection> Database::open_reader() {
   auto connection = std::make_unique<Connection>(connection_options(options_, true));

@@ -1,0 +1,156 @@
+// The verbs of SqliteSegmentStore that concern posts on social media and their counts.
+#include <algorithm>
+
+#include "base/time.h"
+#include "sqlite/binding.h"
+#include "sqlite/event_log.h"
+#include "sqlite/segment_store.h"
+#include "sqlite/users.h"
+
+namespace segments::sqlite {
+
+namespace {
+
+struct SyncedEvent {
+  std::string_view segment_id;
+  SocialMediaPlatform platform;
+  std::string_view post_id;
+  std::optional<std::int64_t> views, likes, shares, comments;
+  MetricsSource source;
+  std::string_view at;
+};
+BOOST_DESCRIBE_STRUCT(SyncedEvent, (),
+                      (segment_id, platform, post_id, views, likes, shares, comments, source, at))
+
+void append_synced_event(Connection& connection, const SegmentRow& row, SocialMediaPlatform platform,
+                         std::string_view post_id, const MetricsReading& reading) {
+  SyncedEvent data{.segment_id = row.segment.segment_id,
+                   .platform = platform,
+                   .post_id = post_id,
+                   .views = reading.views,
+                   .likes = reading.likes,
+                   .shares = reading.shares,
+                   .comments = reading.comments,
+                   .source = reading.source,
+                   .at = reading.read_at};
+  append_event(connection, row.user_ref,
+               {.id = 0,
+                .type = "social.synced",
+                .user_id = row.segment.user_id,
+                .job_id = std::nullopt,
+                .data = encode(data),
+                .at = now_ms()});
+}
+
+void insert_reading(Connection& connection, std::int64_t segment_ref, SocialMediaPlatform platform,
+                    std::string_view post_id, const MetricsReading& reading) {
+  static const std::string sql = "INSERT INTO \"history\" (\"segment_ref\", \"platform\", \"post_id\", " +
+                                 column_names<MetricsReading>() + ") VALUES (" +
+                                 placeholders(3 + column_count<MetricsReading>()) + ")";
+  auto insert = connection.prepare(sql);
+  insert.with(segment_ref, platform, post_id);
+  bind_columns(insert, 4, reading);
+  insert.run();
+}
+
+// Posts are what a listing filters by, and they belong to what its reader sees as the segment's state.
+void put_posts(Connection& connection, SegmentRow& row) {
+  row.segment.updated_at = now_text();
+  update_row(connection, row, {"social_media_usage", "updated_at"});
+  raise_revision(connection, row.user_ref);
+  append_segment_event(connection, row, "segment.updated");
+}
+
+}  // namespace
+
+LinkOutcome SqliteSegmentStore::link_post(std::string_view segment_id, std::string_view user_id,
+                                          const SocialMediaUsage& usage) {
+  return database_.write([&](Connection& connection) {
+    auto row = find_row_of(connection, segment_id, user_id);
+    if (!row) return LinkOutcome::absent;
+    auto& posts = row->segment.social_media_usage;
+    bool is_linked = std::ranges::any_of(posts, [&](const auto& post) {
+      return post.platform == usage.platform && post.post_id == usage.post_id;
+    });
+    if (is_linked) return LinkOutcome::already_linked;
+    posts.push_back(usage);
+    put_posts(connection, *row);
+    return LinkOutcome::linked;
+  });
+}
+
+std::int64_t SqliteSegmentStore::unlink_posts(std::string_view segment_id, std::string_view user_id,
+                                              SocialMediaPlatform platform,
+                                              std::optional<std::string_view> post_id) {
+  return database_.write([&](Connection& connection) -> std::int64_t {
+    auto row = find_row_of(connection, segment_id, user_id);
+    if (!row) return 0;
+    auto removed = std::erase_if(row->segment.social_media_usage, [&](const auto& post) {
+      return post.platform == platform && (!post_id || post.post_id == *post_id);
+    });
+    if (removed > 0) put_posts(connection, *row);
+    return static_cast<std::int64_t>(removed);
+  });
+}
+
+bool SqliteSegmentStore::add_reading(std::string_view segment_id, SocialMediaPlatform platform,
+                                     std::string_view post_id, const MetricsReading& reading) {
+  return database_.write([&](Connection& connection) {
+    auto row = find_row(connection, segment_id);
+    if (!row) return false;
+    auto& posts = row->segment.social_media_usage;
+    auto post = std::ranges::find_if(
+        posts, [&](const auto& p) { return p.platform == platform && p.post_id == post_id; });
+    if (post == posts.end()) return false;
+    insert_reading(connection, row->segment_ref, platform, post_id, reading);
+    if (post->last_synced && reading.read_at < *post->last_synced) return true;
+    apply_reading(*post, reading);
+    update_row(connection, *row, {"social_media_usage"});
+    append_synced_event(connection, *row, platform, post_id, reading);
+    return true;
+  });
+}
+
+std::vector<HistoryEntry> SqliteSegmentStore::list_history(std::string_view segment_id, std::size_t limit) {
+  return database_.read([&](Connection& connection) {
+    // The newest ones are what a bounded answer should hold; they are given oldest first.
+    static const std::string sql = "SELECT \"platform\", \"post_id\", " + column_names<MetricsReading>() +
+                                   " FROM \"history\" WHERE \"segment_ref\" = (SELECT \"segment_ref\" FROM "
+                                   "\"segments\" WHERE \"segment_id\" = ?) "
+                                   "ORDER BY \"read_at\" DESC, \"id\" DESC LIMIT ?";
+    std::vector<HistoryEntry> entries;
+    auto select = connection.prepare(sql);
+    select.with(segment_id, limit);
+    while (select.step()) {
+      auto& entry = entries.emplace_back();
+      read_column(select, 0, entry.platform);
+      read_column(select, 1, entry.post_id);
+      read_columns(select, 2, entry.reading);
+    }
+    std::ranges::reverse(entries);
+    return entries;
+  });
+}
+
+std::vector<Segment> SqliteSegmentStore::list_segments_with_posts(
+    std::string_view user_id, const std::vector<SocialMediaPlatform>& platforms, std::string_view after,
+    std::size_t limit) {
+  std::int64_t wanted = platforms.empty() ? -1 : 0;
+  for (auto platform : platforms) wanted |= std::int64_t{1} << static_cast<int>(platform);
+  return database_.read_snapshot([&](Connection& connection) {
+    std::vector<Segment> segments;
+    auto user_ref = find_user(connection, user_id);
+    if (!user_ref) return segments;
+    static const std::string sql =
+        "SELECT " + column_names<Segment>() +
+        " FROM \"segments\" INDEXED BY \"segments_with_posts\" WHERE \"user_ref\" = ? AND \"segment_id\" > ? "
+        "AND "
+        "\"platforms\" <> 0 AND (\"platforms\" & ?) <> 0 ORDER BY \"segment_id\" LIMIT ?";
+    auto select = connection.prepare(sql);
+    select.with(*user_ref, after, wanted, limit);
+    while (select.step()) read_columns(select, 0, segments.emplace_back());
+    return segments;
+  });
+}
+
+}  // namespace segments::sqlite

@@ -1,0 +1,36 @@
+// A list of segments as SQL. Every order has an index that begins with the user and ends with the segment's
+// id, so that a page without filters is read from it as it stands, wherever it begins.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/segment_query.h"
+#include "sqlite/connection.h"
+
+namespace segments::sqlite {
+
+std::string order_column(SegmentOrder);
+std::string order_index(SegmentOrder);
+
+using Value = std::variant<std::int64_t, double, std::string>;
+
+struct Sql {
+  std::string text;
+  std::vector<Value> values;  // of its parameters, in their order
+
+  Statement prepare(Connection&) const;  // bound to `values`, which must outlive it
+};
+
+// True when the filters are none, or only the segment's type: their count is kept and need not be made.
+bool is_counted(const SegmentQuery&);
+// The rows that match the filters.
+Sql make_count(const SegmentQuery&, std::int64_t user_ref);
+// The columns of the page's segments and of one more, which tells that there is a next page. `matching` of
+// the user's `all` rows match the filters. Throws Error{invalid} when the position is not one of this order.
+Sql make_page(const SegmentQuery&, std::int64_t user_ref, std::int64_t matching, std::int64_t all);
+// The filters as text: equal for queries that match the same rows.
+std::string make_filter_key(const SegmentQuery&);
+
+}  // namespace segments::sqlite

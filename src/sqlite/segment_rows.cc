@@ -1,0 +1,99 @@
+#include "sqlite/segment_rows.h"
+
+#include <algorithm>
+
+#include "model/segment_query.h"
+#include "sqlite/binding.h"
+
+namespace segments::sqlite {
+
+namespace {
+
+std::int64_t platforms_of(const Segment& segment) {
+  std::int64_t platforms = 0;
+  for (const auto& usage : segment.social_media_usage)
+    platforms |= std::int64_t{1} << static_cast<int>(usage.platform);
+  return platforms;
+}
+
+bool has(std::initializer_list<std::string_view> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+}  // namespace
+
+std::optional<SegmentRow> find_row(Connection& connection, std::string_view segment_id) {
+  static const std::string sql = "SELECT \"segment_ref\", \"user_ref\", \"version\", " +
+                                 column_names<Segment>() + " FROM \"segments\" WHERE \"segment_id\" = ?";
+  auto select = connection.prepare(sql);
+  if (!select.with(segment_id).step()) return std::nullopt;
+  std::optional<SegmentRow> row(std::in_place);
+  row->segment_ref = select.integer(0);
+  row->user_ref = select.integer(1);
+  row->version = select.integer(2);
+  read_columns(select, 3, row->segment);
+  return row;
+}
+
+std::optional<SegmentRow> find_row_of(Connection& connection, std::string_view segment_id,
+                                      std::string_view user_id) {
+  auto row = find_row(connection, segment_id);
+  if (row && !user_id.empty() && row->segment.user_id != user_id) row.reset();
+  return row;
+}
+
+bool insert_row(Connection& connection, const SegmentRow& row) {
+  static const std::string sql =
+      "INSERT INTO \"segments\" (\"user_ref\", \"version\", \"platforms\", \"name_key\", \"title_key\", "
+      "\"filename_key\", " +
+      column_names<Segment>() + ") VALUES (" + placeholders(6 + column_count<Segment>()) +
+      ") ON CONFLICT (\"segment_id\") DO NOTHING";
+  const Segment& segment = row.segment;
+  const std::string name_key = sort_key_of(segment, SegmentOrder::name);
+  const std::string title_key = sort_key_of(segment, SegmentOrder::title);
+  const std::string filename_key = sort_key_of(segment, SegmentOrder::filename);
+  auto insert = connection.prepare(sql);
+  insert.with(row.user_ref, row.version, platforms_of(segment), name_key, title_key, filename_key);
+  bind_columns(insert, 7, segment);
+  return insert.run() == 1;
+}
+
+void update_row(Connection& connection, const SegmentRow& row,
+                std::initializer_list<std::string_view> members) {
+  const Segment& segment = row.segment;
+  const bool has_new_keys =
+      has(members, "title") || has(members, "filename") || has(members, "segment_number");
+  const bool has_new_posts = has(members, "social_media_usage");
+  // Only what changed is named: SQLite rewrites the index of every column that an UPDATE names.
+  std::string sql = "UPDATE \"segments\" SET \"version\" = ?";
+  for_each_member<Segment>([&](const char* name, auto) {
+    if (has(members, name)) sql.append(", \"").append(name).append("\" = ?");
+  });
+  if (has_new_keys) sql += ", \"name_key\" = ?, \"title_key\" = ?, \"filename_key\" = ?";
+  if (has_new_posts) sql += ", \"platforms\" = ?";
+  sql += " WHERE \"segment_ref\" = ?";
+  const std::string name_key = sort_key_of(segment, SegmentOrder::name);
+  const std::string title_key = sort_key_of(segment, SegmentOrder::title);
+  const std::string filename_key = sort_key_of(segment, SegmentOrder::filename);
+  auto update = connection.prepare(sql);
+  int parameter = 1;
+  update.bind(parameter++, row.version);
+  for_each_member<Segment>([&](const char* name, auto member) {
+    if (has(members, name)) bind_column(update, parameter++, segment.*member);
+  });
+  if (has_new_keys) {
+    update.bind(parameter++, std::string_view(name_key));
+    update.bind(parameter++, std::string_view(title_key));
+    update.bind(parameter++, std::string_view(filename_key));
+  }
+  if (has_new_posts) update.bind(parameter++, platforms_of(segment));
+  update.bind(parameter, row.segment_ref);
+  update.run();
+}
+
+void remove_row(Connection& connection, const SegmentRow& row) {
+  connection.run("DELETE FROM \"history\" WHERE \"segment_ref\" = ?", row.segment_ref);
+  connection.run("DELETE FROM \"segments\" WHERE \"segment_ref\" = ?", row.segment_ref);
+}
+
+}  // namespace segments::sqlite

@@ -1,0 +1,29 @@
+// A segment as a row, with what the model does not hold. The functions run inside the caller's transaction.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <string_view>
+
+#include "model/segment.h"
+#include "sqlite/connection.h"
+
+namespace segments::sqlite {
+
+struct SegmentRow {
+  std::int64_t segment_ref = 0;
+  std::int64_t user_ref = 0;
+  std::int64_t version = 1;
+  Segment segment;
+};
+
+std::optional<SegmentRow> find_row(Connection&, std::string_view segment_id);
+// The same; another user's is absent. "" is any user.
+std::optional<SegmentRow> find_row_of(Connection&, std::string_view segment_id, std::string_view user_id);
+// False when the id is taken.
+bool insert_row(Connection&, const SegmentRow&);
+// Writes the version and these members (and what is derived from them); the others stay as they are stored.
+void update_row(Connection&, const SegmentRow&, std::initializer_list<std::string_view> members);
+void remove_row(Connection&, const SegmentRow&);  // with its history
+
+}  // namespace segments::sqlite

@@ -1,0 +1,238 @@
+#include "sqlite/segment_store.h"
+
+#include <chrono>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "sqlite/binding.h"
+#include "sqlite/event_log.h"
+#include "sqlite/idempotency.h"
+#include "sqlite/segment_queries.h"
+#include "sqlite/users.h"
+
+namespace segments::sqlite {
+
+namespace {
+
+struct SegmentEvent {
+  std::string_view segment_id, video_id, user_id, at;
+};
+BOOST_DESCRIBE_STRUCT(SegmentEvent, (), (segment_id, video_id, user_id, at))
+
+void check_version(const SegmentRow& row, std::optional<std::int64_t> if_version) {
+  if (if_version && *if_version != row.version)
+    throw Error(ErrorKind::precondition_failed, "The segment was changed by somebody else meanwhile.");
+}
+
+// The segment of a row that is to be there from now on; std::nullopt when its id is taken.
+std::optional<SegmentRow> create_row(Connection& connection, const Segment& segment, std::int64_t user_ref) {
+  SegmentRow row{.segment_ref = 0, .user_ref = user_ref, .version = 1, .segment = segment};
+  if (!insert_row(connection, row)) return std::nullopt;
+  count_segments(connection, user_ref, segment.segment_type, +1);
+  append_segment_event(connection, row, "segment.created");
+  return row;
+}
+
+// What the media tells replaces what is stored. False when it is the same.
+bool take_media(Segment& stored, const Segment& media) {
+  Segment before = stored;
+  stored.segment_type = media.segment_type;
+  stored.segment_number = media.segment_number;
+  stored.s3_key = media.s3_key;
+  stored.s3_url = media.s3_url;
+  stored.duration = media.duration;
+  stored.file_size = media.file_size;
+  stored.content_type = media.content_type;
+  stored.thumbnail_url = media.thumbnail_url;
+  stored.filename = media.filename;
+  return stored != before;
+}
+
+}  // namespace
+
+void append_segment_event(Connection& connection, const SegmentRow& row, const char* type) {
+  const Millis now = now_ms();
+  const std::string at = format_time(now);
+  const Segment& segment = row.segment;
+  append_event(connection, row.user_ref,
+               {.id = 0,
+                .type = type,
+                .user_id = segment.user_id,
+                .job_id = std::nullopt,
+                .data = encode(SegmentEvent{segment.segment_id, segment.video_id, segment.user_id, at}),
+                .at = now});
+}
+
+SqliteSegmentStore::SqliteSegmentStore(Database& database, Metrics* metrics) : database_(database) {
+  if (!metrics) return;
+  boost::mp11::mp_for_each<boost::describe::describe_enumerators<SegmentOrder>>([&](auto order) {
+    list_seconds_[static_cast<std::size_t>(order.value)] =
+        &metrics->histogram("segments_store_list_seconds", "Lists of segments by the index of their order",
+                            {{"index", order.name}});
+  });
+}
+
+std::optional<VersionedSegment> SqliteSegmentStore::find_segment(std::string_view segment_id) {
+  return database_.read([&](Connection& connection) -> std::optional<VersionedSegment> {
+    auto row = find_row(connection, segment_id);
+    if (!row) return std::nullopt;
+    return VersionedSegment{std::move(row->segment), row->version};
+  });
+}
+
+CreateOutcome SqliteSegmentStore::create_segment(const Segment& segment,
+                                                 const std::optional<IdempotencyKey>& key) {
+  using Kind = CreateOutcome::Kind;
+  return database_.write([&](Connection& connection) -> CreateOutcome {
+    if (key) {
+      if (auto kept = find_kept_request(connection, *key, now_ms())) {
+        if (kept->fingerprint != key->fingerprint) return {.kind = Kind::other_request, .segment = {}};
+        return {.kind = Kind::replayed, .segment = {std::move(kept->segment), 1}};
+      }
+    }
+    // Nothing is written before both conflicts are ruled out: an outcome other than `created` leaves no
+    // trace.
+    auto owner = find_claim(connection, segment.video_id);
+    auto user_ref = find_user(connection, segment.user_id);
+    if (owner && owner != user_ref) return {.kind = Kind::foreign_video, .segment = {}};
+    if (!user_ref) user_ref = find_or_make_user(connection, segment.user_id);
+    auto row = create_row(connection, segment, *user_ref);
+    if (!row) return {.kind = Kind::taken, .segment = {}};
+    if (!owner) claim(connection, segment.video_id, *user_ref);
+    if (key) keep_request(connection, *key, segment, now_ms());
+    return {.kind = Kind::created, .segment = {std::move(row->segment), row->version}};
+  });
+}
+
+std::optional<bool> SqliteSegmentStore::put_segment_from_media(const Segment& segment) {
+  return database_.write([&](Connection& connection) -> std::optional<bool> {
+    auto row = find_row(connection, segment.segment_id);
+    if (row && row->segment.user_id != segment.user_id) return std::nullopt;
+    auto user_ref = find_or_make_user(connection, segment.user_id);
+    if (!claim(connection, segment.video_id, user_ref)) return std::nullopt;
+    if (!row) {
+      create_row(connection, segment, user_ref);
+      return true;
+    }
+    const SegmentType type_before = row->segment.segment_type;
+    if (!take_media(row->segment, segment)) return false;
+    row->version += 1;
+    row->segment.updated_at = segment.updated_at;
+    update_row(connection, *row,
+               {"segment_type", "segment_number", "s3_key", "s3_url", "duration", "file_size", "content_type",
+                "thumbnail_url", "filename", "updated_at"});
+    count_segments(connection, user_ref, type_before, -1);
+    count_segments(connection, user_ref, segment.segment_type, +1);
+    append_segment_event(connection, *row, "segment.updated");
+    return true;
+  });
+}
+
+std::optional<VersionedSegment> SqliteSegmentStore::update_segment(
+    std::string_view segment_id, std::string_view user_id, std::optional<std::int64_t> if_version,
+    const std::function<void(Segment&)>& change, std::string_view updated_at) {
+  return database_.write([&](Connection& connection) -> std::optional<VersionedSegment> {
+    auto row = find_row_of(connection, segment_id, user_id);
+    if (!row) return std::nullopt;
+    check_version(*row, if_version);
+    Segment edited = row->segment;
+    change(edited);
+    row->segment.title = std::move(edited.title);
+    row->segment.description = std::move(edited.description);
+    row->segment.tags = std::move(edited.tags);
+    row->segment.updated_at = updated_at;
+    row->version += 1;
+    update_row(connection, *row, {"title", "description", "tags", "updated_at"});
+    raise_revision(connection, row->user_ref);
+    append_segment_event(connection, *row, "segment.updated");
+    return VersionedSegment{std::move(row->segment), row->version};
+  });
+}
+
+std::optional<Segment> SqliteSegmentStore::remove_segment(std::string_view segment_id,
+                                                          std::string_view user_id,
+                                                          std::optional<std::int64_t> if_version) {
+  return database_.write([&](Connection& connection) -> std::optional<Segment> {
+    auto row = find_row_of(connection, segment_id, user_id);
+    if (!row) return std::nullopt;
+    check_version(*row, if_version);
+    remove_row(connection, *row);
+    count_segments(connection, row->user_ref, row->segment.segment_type, -1);
+    append_segment_event(connection, *row, "segment.deleted");
+    return std::move(row->segment);
+  });
+}
+
+std::int64_t SqliteSegmentStore::count_matching(Connection& connection, const SegmentQuery& query,
+                                                std::int64_t user_ref, std::int64_t revision) {
+  const std::string key = std::to_string(user_ref) + make_filter_key(query);
+  if (auto known = counts_.find_count(key, revision)) return *known;
+  auto sql = make_count(query, user_ref);
+  auto count = sql.prepare(connection);
+  count.step();
+  counts_.put_count(key, revision, count.integer(0));
+  return count.integer(0);
+}
+
+SegmentPage SqliteSegmentStore::list_segments(std::string_view user_id, const SegmentQuery& query) {
+  auto begun = std::chrono::steady_clock::now();
+  auto page = database_.read_snapshot([&](Connection& connection) {
+    SegmentPage page;
+    const bool is_kept = is_counted(query);
+    auto user = find_counts(connection, user_id, is_kept ? query.segment_type : std::nullopt);
+    if (!user) return page;
+    page.total_count =
+        is_kept ? user->segments : count_matching(connection, query, user->user_ref, user->revision);
+    auto sql = make_page(query, user->user_ref, page.total_count, user->segments);
+    if (page.total_count == 0 || (!query.after && query.offset >= page.total_count)) return page;
+    auto rows = sql.prepare(connection);
+    while (rows.step()) {
+      if (std::ssize(page.segments) == query.limit) {
+        const Segment& last = page.segments.back();
+        page.next = {sort_key_of(last, query.sort_by), last.segment_id};
+        break;
+      }
+      read_columns(rows, 0, page.segments.emplace_back());
+    }
+    return page;
+  });
+  if (auto* seconds = list_seconds_[static_cast<std::size_t>(query.sort_by)])
+    seconds->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+  return page;
+}
+
+std::vector<Segment> SqliteSegmentStore::list_video_segments(std::string_view video_id,
+                                                             std::string_view user_id,
+                                                             std::optional<SegmentType> type) {
+  return database_.read([&](Connection& connection) {
+    static const std::string sql =
+        "SELECT " + column_names<Segment>() +
+        " FROM \"segments\" INDEXED BY \"segments_by_video\" WHERE \"video_id\" = ?1 AND (?2 = '' OR "
+        "\"user_id\" = ?2) AND "
+        "(?3 IS NULL OR \"segment_type\" = ?3) ORDER BY \"segment_number\", \"segment_id\"";
+    std::vector<Segment> segments;
+    auto select = connection.prepare(sql);
+    select.with(video_id, user_id, type);
+    while (select.step()) read_columns(select, 0, segments.emplace_back());
+    return segments;
+  });
+}
+
+std::optional<std::int64_t> SqliteSegmentStore::count_download(std::string_view segment_id,
+                                                               std::string_view user_id,
+                                                               std::string_view at) {
+  return database_.write([&](Connection& connection) -> std::optional<std::int64_t> {
+    auto update = connection.prepare(
+        "UPDATE \"segments\" SET \"download_count\" = \"download_count\" + 1, \"last_downloaded_at\" = ?1 "
+        "WHERE \"segment_id\" = ?2 AND (?3 = '' OR \"user_id\" = ?3) RETURNING \"download_count\", "
+        "\"user_ref\"");
+    if (!update.with(at, segment_id, user_id).step()) return std::nullopt;
+    auto count = update.integer(0);
+    auto user_ref = update.integer(1);
+    update.run();
+    raise_revision(connection, user_ref);
+    return count;
+  });
+}
+
+}  // namespace segments::sqlite

@@ -1,0 +1,54 @@
+// Segments in SQLite.
+#pragma once
+
+#include <array>
+
+#include "base/metrics.h"
+#include "sqlite/count_cache.h"
+#include "sqlite/database.h"
+#include "sqlite/segment_rows.h"
+#include "store/segment_store.h"
+
+namespace segments::sqlite {
+
+class SqliteSegmentStore : public SegmentStore {
+ public:
+  SqliteSegmentStore(Database&, Metrics*);
+
+  std::optional<VersionedSegment> find_segment(std::string_view segment_id) override;
+  CreateOutcome create_segment(const Segment&, const std::optional<IdempotencyKey>&) override;
+  std::optional<bool> put_segment_from_media(const Segment&) override;
+  std::optional<VersionedSegment> update_segment(std::string_view segment_id, std::string_view user_id,
+                                                 std::optional<std::int64_t> if_version,
+                                                 const std::function<void(Segment&)>& change,
+                                                 std::string_view updated_at) override;
+  std::optional<Segment> remove_segment(std::string_view segment_id, std::string_view user_id,
+                                        std::optional<std::int64_t> if_version) override;
+  SegmentPage list_segments(std::string_view user_id, const SegmentQuery&) override;
+  std::vector<Segment> list_video_segments(std::string_view video_id, std::string_view user_id,
+                                           std::optional<SegmentType>) override;
+  std::optional<std::int64_t> count_download(std::string_view segment_id, std::string_view user_id,
+                                             std::string_view at) override;
+  LinkOutcome link_post(std::string_view segment_id, std::string_view user_id,
+                        const SocialMediaUsage&) override;
+  std::int64_t unlink_posts(std::string_view segment_id, std::string_view user_id, SocialMediaPlatform,
+                            std::optional<std::string_view> post_id) override;
+  bool add_reading(std::string_view segment_id, SocialMediaPlatform, std::string_view post_id,
+                   const MetricsReading&) override;
+  std::vector<HistoryEntry> list_history(std::string_view segment_id, std::size_t limit) override;
+  std::vector<Segment> list_segments_with_posts(std::string_view user_id,
+                                                const std::vector<SocialMediaPlatform>&,
+                                                std::string_view after, std::size_t limit) override;
+
+ private:
+  std::int64_t count_matching(Connection&, const SegmentQuery&, std::int64_t user_ref, std::int64_t revision);
+
+  Database& database_;
+  CountCache counts_;
+  std::array<Histogram*, 8> list_seconds_{};  // by SegmentOrder
+};
+
+// Appends the event of a segment's change, inside the caller's transaction.
+void append_segment_event(Connection&, const SegmentRow&, const char* type);
+
+}  // namespace segments::sqlite

@@ -1,0 +1,60 @@
+// JSON that this program stored itself, read back without the rules that a caller's input has to obey: a rule
+// that is made stricter later must not make stored records unreadable.
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <string_view>
+
+#include "base/error.h"
+#include "describe/members.h"
+
+namespace segments::sqlite {
+
+template <class T>
+void read_stored(T& out, const boost::json::value& json) {
+  if constexpr (OptionalOf<T>::value) {
+    if (json.is_null())
+      out.reset();
+    else
+      read_stored(out.emplace(), json);
+  } else if constexpr (DescribedEnum<T>) {
+    if (auto value = enum_from<T>(std::string_view(json.as_string()))) out = *value;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    out = json.as_bool();
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    out = json.to_number<T>();
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    out = json.as_string();
+  } else if constexpr (VectorOf<T>::value) {
+    const auto& array = json.as_array();
+    out.resize(array.size());
+    for (std::size_t i = 0; i < array.size(); ++i) read_stored(out[i], array[i]);
+  } else {
+    static_assert(Described<T>);
+    const auto& object = json.as_object();
+    // A member that was described after the record was stored keeps its initial value.
+    for_each_member<T>([&](const char* name, auto member) {
+      if (const auto* value = object.if_contains(name)) read_stored(out.*member, *value);
+    });
+  }
+}
+
+template <class T>
+void read_stored(T& out, std::string_view text) {
+  if (text.empty() || text == "[]") {
+    out = {};
+    return;
+  }
+  try {
+    read_stored(out, boost::json::parse({text.data(), text.size()}));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception&) {
+    throw Error(ErrorKind::internal, "A stored record is not readable.");
+  }
+}
+
+}  // namespace segments::sqlite

@@ -1,0 +1,62 @@
+#include "sqlite/stores.h"
+
+#include "sqlite/database.h"
+#include "sqlite/event_log.h"
+#include "sqlite/schema.h"
+#include "sqlite/segment_functions.h"
+#include "sqlite/segment_store.h"
+#include "sqlite/video_store.h"
+
+namespace segments {
+
+namespace {
+
+sqlite::DatabaseOptions database_options(const SqliteOptions& options) {
+  return {.file = options.file,
+          .busy_timeout_ms = options.busy_timeout_ms,
+          .cache_mb = options.cache_mb,
+          .max_pages = options.max_pages,
+          .name = "segments",
+          .on_open = sqlite::add_segment_functions};
+}
+
+}  // namespace
+
+struct SqliteStores::Parts {
+  Parts(const SqliteOptions& options, Metrics* metrics)
+      : database(database_options(options), sqlite::store_schema(), metrics),
+        segments(database, metrics),
+        videos(database),
+        events(database),
+        totals(database) {
+    database.after_commit([this] { events.look(); });
+  }
+
+  sqlite::Database database;
+  sqlite::SqliteSegmentStore segments;
+  sqlite::SqliteVideoStore videos;
+  sqlite::SqliteEventLog events;
+  sqlite::SqliteTotals totals;
+};
+
+SqliteStores::SqliteStores(const SqliteOptions& options, Metrics* metrics)
+    : parts_(std::make_unique<Parts>(options, metrics)) {}
+SqliteStores::~SqliteStores() = default;
+
+SegmentStore& SqliteStores::segments() {
+  return parts_->segments;
+}
+VideoStore& SqliteStores::videos() {
+  return parts_->videos;
+}
+EventLog& SqliteStores::events() {
+  return parts_->events;
+}
+Totals& SqliteStores::totals() {
+  return parts_->totals;
+}
+void SqliteStores::check() {
+  parts_->database.check();
+}
+
+}  // namespace segments

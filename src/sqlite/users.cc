@@ -1,0 +1,77 @@
+#include "sqlite/users.h"
+
+#include "sqlite/binding.h"
+
+namespace segments::sqlite {
+
+namespace {
+
+std::string count_column(const char* type) {
+  return "\"segments_" + std::string(type) + "\"";
+}
+
+template <class F>
+void for_each_type(F&& f) {
+  boost::mp11::mp_for_each<boost::describe::describe_enumerators<SegmentType>>(f);
+}
+
+std::string select_counts(std::optional<SegmentType> type) {
+  std::string sum;
+  for_each_type([&](auto t) {
+    if (type && t.value != *type) return;
+    sum += (sum.empty() ? "" : " + ") + count_column(t.name);
+  });
+  return "SELECT \"user_ref\", \"revision\", " + sum + " FROM \"users\" WHERE \"user_id\" = ?";
+}
+
+}  // namespace
+
+std::string segment_count_definitions() {
+  std::string sql;
+  for_each_type([&](auto type) { sql += ", " + count_column(type.name) + " INTEGER NOT NULL DEFAULT 0"; });
+  return sql;
+}
+
+std::optional<std::int64_t> find_user(Connection& connection, std::string_view user_id) {
+  auto select = connection.prepare("SELECT \"user_ref\" FROM \"users\" WHERE \"user_id\" = ?");
+  if (!select.with(user_id).step()) return std::nullopt;
+  return select.integer(0);
+}
+
+std::int64_t find_or_make_user(Connection& connection, std::string_view user_id) {
+  if (auto found = find_user(connection, user_id)) return *found;
+  connection.run("INSERT INTO \"users\" (\"user_id\") VALUES (?)", user_id);
+  return connection.last_row_id();
+}
+
+std::optional<UserCounts> find_counts(Connection& connection, std::string_view user_id,
+                                      std::optional<SegmentType> type) {
+  auto select = connection.prepare(select_counts(type));
+  if (!select.with(user_id).step()) return std::nullopt;
+  return UserCounts{select.integer(0), select.integer(1), select.integer(2)};
+}
+
+void count_segments(Connection& connection, std::int64_t user_ref, SegmentType type, int change) {
+  std::string column = count_column(name_of(type));
+  connection.run("UPDATE \"users\" SET \"revision\" = \"revision\" + 1, " + column + " = " + column +
+                     " + ? WHERE \"user_ref\" = ?",
+                 change, user_ref);
+}
+
+void raise_revision(Connection& connection, std::int64_t user_ref) {
+  connection.run("UPDATE \"users\" SET \"revision\" = \"revision\" + 1 WHERE \"user_ref\" = ?", user_ref);
+}
+
+std::optional<std::int64_t> find_claim(Connection& connection, std::string_view video_id) {
+  auto select = connection.prepare("SELECT \"user_ref\" FROM \"claims\" WHERE \"video_id\" = ?");
+  if (!select.with(video_id).step()) return std::nullopt;
+  return select.integer(0);
+}
+
+bool claim(Connection& connection, std::string_view video_id, std::int64_t user_ref) {
+  if (auto owner = find_claim(connection, video_id)) return *owner == user_ref;
+  connection.run("INSERT INTO \"claims\" (\"video_id\", \"user_ref\") VALUES (?, ?)", video_id, user_ref);
+  return true;
+}
+
+}  // namespace segments::sqlite

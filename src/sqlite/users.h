@@ -1,0 +1,33 @@
+// Users as the tables know them: a number for each, a revision that every change of the user's segments
+// raises, and the exact counts of what the user has. The functions run inside the caller's transaction.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "model/segment.h"
+#include "sqlite/connection.h"
+
+namespace segments::sqlite {
+
+struct UserCounts {
+  std::int64_t user_ref = 0;
+  std::int64_t revision = 0;
+  std::int64_t segments = 0;  // of the type asked for, or of all
+};
+
+std::string segment_count_definitions();  // columns of the table
+std::optional<std::int64_t> find_user(Connection&, std::string_view user_id);
+std::int64_t find_or_make_user(Connection&, std::string_view user_id);
+std::optional<UserCounts> find_counts(Connection&, std::string_view user_id, std::optional<SegmentType>);
+// A new revision, with `change` segments more of that type.
+void count_segments(Connection&, std::int64_t user_ref, SegmentType, int change);
+void raise_revision(Connection&, std::int64_t user_ref);
+
+// The owner of a video's id.
+std::optional<std::int64_t> find_claim(Connection&, std::string_view video_id);
+// Makes the id the user's unless it has an owner; whether it is the user's now.
+bool claim(Connection&, std::string_view video_id, std::int64_t user_ref);
+
+}  // namespace segments::sqlite

@@ -1,0 +1,164 @@
+#include "sqlite/video_store.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/time.h"
+#include "sqlite/binding.h"
+#include "sqlite/event_log.h"
+#include "sqlite/users.h"
+
+namespace segments::sqlite {
+
+namespace {
+
+std::optional<Video> find_row(Connection& connection, std::string_view video_id) {
+  static const std::string sql =
+      "SELECT " + column_names<Video>() + " FROM \"videos\" WHERE \"video_id\" = ?";
+  auto select = connection.prepare(sql);
+  if (!select.with(video_id).step()) return std::nullopt;
+  std::optional<Video> video(std::in_place);
+  read_columns(select, 0, *video);
+  return video;
+}
+
+void count_videos(Connection& connection, std::int64_t user_ref, int change) {
+  connection.run("UPDATE \"users\" SET \"videos\" = \"videos\" + ? WHERE \"user_ref\" = ?", change, user_ref);
+  connection.run("UPDATE \"video_count\" SET \"videos\" = \"videos\" + ?", change);
+}
+
+VideoStatus status_of(const std::string& stage) {
+  if (stage == "completed") return VideoStatus::COMPLETED;
+  if (stage == "failed") return VideoStatus::FAILED;
+  if (stage == "cancelled") return VideoStatus::CANCELLED;
+  return stage == "queued" ? VideoStatus::QUEUED : VideoStatus::PROCESSING;
+}
+
+// A final job stays as it ended; only one that failed may be run again.
+bool may_move(const Video& video, bool restart) {
+  return !is_final(video.status) || (restart && video.status == VideoStatus::FAILED);
+}
+
+double percentage_of(const JobProgress& progress, double stored) {
+  double wanted = std::isfinite(progress.progress_percentage) ? progress.progress_percentage : 0;
+  return std::clamp(std::max(wanted, stored), 0.0, 100.0);
+}
+
+std::int64_t count_all(Connection& connection, const std::optional<std::string>& user_id) {
+  if (!user_id) return connection.find_integer("SELECT \"videos\" FROM \"video_count\"").value_or(0);
+  auto select = connection.prepare("SELECT \"videos\" FROM \"users\" WHERE \"user_id\" = ?");
+  return select.with(*user_id).step() ? select.integer(0) : 0;
+}
+
+}  // namespace
+
+bool SqliteVideoStore::claim_video(std::string_view video_id, std::string_view user_id, bool take_over) {
+  return database_.write([&](Connection& connection) {
+    auto user_ref = find_or_make_user(connection, user_id);
+    if (claim(connection, video_id, user_ref)) return true;
+    if (!take_over || find_row(connection, video_id)) return false;
+    connection.run("UPDATE \"claims\" SET \"user_ref\" = ? WHERE \"video_id\" = ?", user_ref, video_id);
+    return true;
+  });
+}
+
+std::optional<std::string> SqliteVideoStore::find_owner(std::string_view video_id) {
+  return database_.read([&](Connection& connection) -> std::optional<std::string> {
+    auto select = connection.prepare(
+        "SELECT u.\"user_id\" FROM \"claims\" c JOIN \"users\" u ON u.\"user_ref\" = c.\"user_ref\" WHERE "
+        "c.\"video_id\" = ?");
+    if (!select.with(video_id).step()) return std::nullopt;
+    return std::string(select.text(0));
+  });
+}
+
+std::optional<Video> SqliteVideoStore::find_video(std::string_view video_id) {
+  return database_.read([&](Connection& connection) { return find_row(connection, video_id); });
+}
+
+bool SqliteVideoStore::create_video(const Video& video) {
+  return database_.write([&](Connection& connection) {
+    auto owner = find_claim(connection, video.video_id);
+    auto user_ref = find_or_make_user(connection, video.user_id);
+    if (owner && *owner != user_ref) return false;
+    static const std::string sql = "INSERT INTO \"videos\" (" + column_names<Video>() + ") VALUES (" +
+                                   placeholders(column_count<Video>()) +
+                                   ") ON CONFLICT (\"video_id\") DO NOTHING";
+    auto insert = connection.prepare(sql);
+    bind_columns(insert, 1, video);
+    if (insert.run() == 0) return false;
+    if (!owner) claim(connection, video.video_id, user_ref);
+    count_videos(connection, user_ref, +1);
+    return true;
+  });
+}
+
+VideoPage SqliteVideoStore::list_videos(const std::optional<std::string>& user_id, std::int64_t limit,
+                                        std::int64_t offset) {
+  return database_.read_snapshot([&](Connection& connection) {
+    VideoPage page;
+    page.total_count = count_all(connection, user_id);
+    const std::string sql = "SELECT " + column_names<Video>() + " FROM \"videos\" INDEXED BY " +
+                            (user_id ? "\"videos_by_user\" WHERE \"user_id\" = ?3" : "\"videos_by_date\"") +
+                            " ORDER BY \"upload_date\" DESC, \"video_id\" DESC LIMIT ?1 OFFSET ?2";
+    auto select = connection.prepare(sql);
+    select.with(limit, offset);
+    if (user_id) select.bind(3, std::string_view(*user_id));
+    while (select.step()) read_columns(select, 0, page.videos.emplace_back());
+    return page;
+  });
+}
+
+bool SqliteVideoStore::remove_video(std::string_view video_id) {
+  return database_.write([&](Connection& connection) {
+    auto video = find_row(connection, video_id);
+    if (!video) return false;
+    connection.run("DELETE FROM \"videos\" WHERE \"video_id\" = ?", video_id);
+    connection.run("DELETE FROM \"claims\" WHERE \"video_id\" = ?", video_id);
+    count_videos(connection, find_or_make_user(connection, video->user_id), -1);
+    return true;
+  });
+}
+
+bool SqliteVideoStore::put_progress(const JobProgress& wanted, bool restart) {
+  return database_.write([&](Connection& connection) {
+    auto video = find_row(connection, wanted.job_id);
+    if (!video || !may_move(*video, restart)) return false;
+    const bool is_new_run = is_final(video->status);
+    JobProgress progress = wanted;
+    progress.progress_percentage = percentage_of(wanted, is_new_run ? 0 : video->progress);
+    const VideoStatus status = status_of(progress.stage);
+    std::optional<std::string> error;
+    if (status == VideoStatus::FAILED) error = progress.error_message.value_or(progress.message);
+    connection.run(
+        "UPDATE \"videos\" SET \"status\" = ?, \"progress\" = ?, \"stage\" = ?, \"message\" = ?, "
+        "\"error_message\" = ?, \"updated_at\" = ? WHERE \"video_id\" = ?",
+        status, progress.progress_percentage, progress.stage, progress.message, error, progress.timestamp,
+        progress.job_id);
+    append_event(connection, find_or_make_user(connection, video->user_id),
+                 {.id = 0,
+                  .type = is_final(status) ? "job." + progress.stage : "job.progress",
+                  .user_id = video->user_id,
+                  .job_id = progress.job_id,
+                  .data = encode(progress),
+                  .at = now_ms()});
+    return true;
+  });
+}
+
+bool SqliteVideoStore::update_video(std::string_view video_id, std::optional<double> duration,
+                                    const std::optional<std::vector<std::string>>& output_keys,
+                                    const std::optional<std::string>& task_id) {
+  return database_.write([&](Connection& connection) {
+    std::optional<std::string> keys;
+    if (output_keys) keys = encode(*output_keys);
+    return connection.run(
+               "UPDATE \"videos\" SET \"duration\" = coalesce(?, \"duration\"), "
+               "\"output_s3_urls\" = coalesce(?, \"output_s3_urls\"), \"task_id\" = coalesce(?, "
+               "\"task_id\"), "
+               "\"updated_at\" = ? WHERE \"video_id\" = ?",
+               duration, keys, task_id, now_text(), video_id) == 1;
+  });
+}
+
+}  // namespace segments::sqlite
