@@ -1,5 +1,6 @@
-// The one error class. A kind decides what a caller sees (http: a status, worker: retry or fail); the detail is
-// one plain sentence for whoever asked. Absence is not an error: functions return std::optional or bool for it.
+// The one error class. A kind decides what a caller sees (http: a status, worker: retry or fail); the detail
+// is one plain sentence for whoever asked. Absence is not an error: functions return std::optional or bool
+// for it.
 #pragma once
 
 #include <stdexcept>

@@ -9,7 +9,9 @@
 namespace segments {
 
 std::string make_id(Millis at);
-inline std::string make_id() { return make_id(now_ms()); }
+inline std::string make_id() {
+  return make_id(now_ms());
+}
 // `bytes` random bytes of the operating system as lower-case hex.
 std::string make_secret(int bytes);
 

@@ -41,30 +41,13 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
-// Length of the longest valid UTF-8 sequence of one code point at the front; 0 for none.
-std::size_t valid_prefix(std::string_view text) {
-  for (std::size_t size = 1; size <= 4 && size <= text.size(); ++size)
-    if (is_utf8(text.substr(0, size))) return size;
-  return 0;
-}
-
 void append_string(std::string& out, std::string_view text) {
-  bool cut = text.size() > max_value_bytes;
-  if (cut) text = text.substr(0, max_value_bytes);
   out += '"';
-  if (is_utf8(text)) {
+  if (text.size() <= max_value_bytes && is_utf8(text))
     append_escaped(out, text);
-  } else {
-    while (!text.empty()) {
-      auto size = valid_prefix(text);
-      if (size)
-        append_escaped(out, text.substr(0, size));
-      else
-        out += "\\ufffd";
-      text.remove_prefix(size ? size : 1);
-    }
-  }
-  if (cut) out += "…";
+  else
+    append_escaped(out, clean_utf8(text, max_value_bytes));
+  if (text.size() > max_value_bytes) out += "…";
   out += '"';
 }
 

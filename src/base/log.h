@@ -25,23 +25,31 @@ struct LogField {
   LogField(std::string_view k, bool v) : key(k), value(v) {}
   LogField(std::string_view k, double v) : key(k), value(v) {}
   template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  LogField(std::string_view k, T v) : key(k), value(static_cast<std::int64_t>(v)) {}
+  requires(!std::same_as<T, bool>) LogField(std::string_view k, T v)
+      : key(k), value(static_cast<std::int64_t>(v)) {}
 };
 
 void write_log(LogLevel, std::string_view event, std::initializer_list<LogField> fields);
-inline void log_debug(std::string_view event, std::initializer_list<LogField> f = {}) { write_log(LogLevel::debug, event, f); }
-inline void log_info(std::string_view event, std::initializer_list<LogField> f = {}) { write_log(LogLevel::info, event, f); }
-inline void log_warning(std::string_view event, std::initializer_list<LogField> f = {}) { write_log(LogLevel::warning, event, f); }
-inline void log_error(std::string_view event, std::initializer_list<LogField> f = {}) { write_log(LogLevel::error, event, f); }
+inline void log_debug(std::string_view event, std::initializer_list<LogField> f = {}) {
+  write_log(LogLevel::debug, event, f);
+}
+inline void log_info(std::string_view event, std::initializer_list<LogField> f = {}) {
+  write_log(LogLevel::info, event, f);
+}
+inline void log_warning(std::string_view event, std::initializer_list<LogField> f = {}) {
+  write_log(LogLevel::warning, event, f);
+}
+inline void log_error(std::string_view event, std::initializer_list<LogField> f = {}) {
+  write_log(LogLevel::error, event, f);
+}
 
 void set_log_level(LogLevel);
 bool is_logged(LogLevel);
 // Appends to `path` instead of standard error; false when it cannot be opened.
 bool set_log_file(const std::string& path);
 
-// While it lives, every line of this thread carries `id` under `key` ("request_id", "task_id"), a literal. They nest:
-// a line carries all of them, of equal keys the innermost. It is made and destroyed on one thread.
+// While it lives, every line of this thread carries `id` under `key` ("request_id", "task_id"), a literal.
+// They nest: a line carries all of them, of equal keys the innermost. It is made and destroyed on one thread.
 class LogScope {
  public:
   LogScope(std::string_view key, std::string_view id);

@@ -104,6 +104,20 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string clean_utf8(std::string_view text, std::size_t max_bytes) {
+  static constexpr std::string_view replacement = "\xef\xbf\xbd";
+  std::string out;
+  out.reserve(std::min(text.size(), max_bytes));
+  for (std::size_t i = 0; i < text.size();) {
+    auto size = code_point_at(text, i).size;
+    auto piece = size ? text.substr(i, size) : replacement;
+    if (out.size() + piece.size() > max_bytes) break;
+    out += piece;
+    i += size ? size : 1;
+  }
+  return out;
+}
+
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });

@@ -10,6 +10,8 @@
 namespace segments {
 
 bool is_utf8(std::string_view);
+// The text with each byte that is not UTF-8 replaced by U+FFFD; whole code points up to `max_bytes` of it.
+std::string clean_utf8(std::string_view, std::size_t max_bytes = std::string_view::npos);
 // True when a C0 control character or DEL is in it (line breaks and tabs included).
 bool has_control(std::string_view);
 // Number of code points of valid UTF-8.
@@ -20,7 +22,8 @@ std::string lower_ascii(std::string_view);
 std::string_view trim(std::string_view);
 std::vector<std::string> split(std::string_view, char separator);  // "a,,b" gives three parts; "" gives none
 
-std::string percent_encode(std::string_view, bool keep_slash = false);  // keeps RFC 3986's unreserved characters
+std::string percent_encode(std::string_view,
+                           bool keep_slash = false);  // keeps RFC 3986's unreserved characters
 std::optional<std::string> percent_decode(std::string_view, bool plus_is_space = false);
 std::string encode_hex(std::string_view bytes);
 std::string encode_base64url(std::string_view bytes);  // without padding

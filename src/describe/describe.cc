@@ -1,14 +1,43 @@
-#include <boost/json.hpp>
+#include <cmath>
+#include <cstring>
+#include <limits>
 
 #include "base/text.h"
 #include "describe/decode.h"
+#include "describe/encode.h"
 #include "describe/schema.h"
 
 namespace segments {
 
-void encode_string(std::string& out, std::string_view text) {
+namespace {
+
+constexpr std::size_t max_faults = 100;
+
+// True when one of the eight bytes needs a look: below 0x20, a quote, a backslash, or not ASCII.
+bool is_special(std::uint64_t bytes) {
+  constexpr std::uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+  auto has_zero = [](std::uint64_t x) { return (x - ones) & ~x; };
+  return (((bytes - ones * 0x20) | has_zero(bytes ^ (ones * '"')) | has_zero(bytes ^ (ones * '\\')) | bytes) &
+          highs) != 0;
+}
+
+bool is_plain(char c) {
+  return static_cast<signed char>(c) >= 0x20 && c != '"' && c != '\\';
+}
+
+// How many bytes at the front are ASCII that needs no escape.
+std::size_t plain_prefix(std::string_view text) {
+  std::size_t i = 0;
+  for (std::uint64_t bytes; i + 8 <= text.size(); i += 8) {
+    std::memcpy(&bytes, text.data() + i, 8);
+    if (is_special(bytes)) break;
+  }
+  while (i < text.size() && is_plain(text[i])) ++i;
+  return i;
+}
+
+void append_escaped(std::string& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
-  out += '"';
   std::size_t from = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     auto c = static_cast<unsigned char>(text[i]);
@@ -16,11 +45,21 @@ void encode_string(std::string& out, std::string_view text) {
     out.append(text, from, i - from);
     from = i + 1;
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         out += "\\u00";
         out += hex[c >> 4];
@@ -28,38 +67,134 @@ void encode_string(std::string& out, std::string_view text) {
     }
   }
   out.append(text, from, text.size() - from);
-  out += '"';
 }
 
-boost::json::value parse_json(std::string_view text) {
-  boost::json::error_code error;
-  auto value = boost::json::parse(text, error);
-  if (error) throw Error(ErrorKind::malformed, "The body is not valid JSON: " + error.message() + ".");
-  return value;
+void serialize(std::string& out, const boost::json::value& json) {
+  switch (json.kind()) {
+    case boost::json::kind::null:
+      out += "null";
+      break;
+    case boost::json::kind::bool_:
+      encode(out, json.get_bool());
+      break;
+    case boost::json::kind::int64:
+      encode(out, json.get_int64());
+      break;
+    case boost::json::kind::uint64:
+      encode(out, json.get_uint64());
+      break;
+    case boost::json::kind::double_:
+      encode(out, json.get_double());
+      break;
+    case boost::json::kind::string:
+      encode_string(out, json.get_string());
+      break;
+    case boost::json::kind::array: {
+      char before = '[';
+      for (const auto& item : json.get_array()) {
+        out += before;
+        before = ',';
+        serialize(out, item);
+      }
+      out += before == '[' ? "[]" : "]";
+      break;
+    }
+    case boost::json::kind::object: {
+      char before = '{';
+      for (const auto& member : json.get_object()) {
+        out += before;
+        before = ',';
+        encode_string(out, member.key());
+        out += ':';
+        serialize(out, member.value());
+      }
+      out += before == '{' ? "{}" : "}";
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+void encode_string(std::string& out, std::string_view text) {
+  out += '"';
+  auto plain = plain_prefix(text);
+  out.append(text, 0, plain);
+  auto rest = text.substr(plain);
+  if (!rest.empty()) {
+    if (is_utf8(rest))
+      append_escaped(out, rest);
+    else
+      append_escaped(out, clean_utf8(rest));
+  }
+  out += '"';
 }
 
 namespace detail {
 
+void throw_faults(Faults&& faults) {
+  if (faults.empty()) return;
+  if (faults.size() <= max_faults) throw invalid_input(std::move(faults));
+  auto detail = "The input has " + std::to_string(faults.size()) + " faults; the first " +
+                std::to_string(max_faults) + " are listed.";
+  faults.resize(max_faults);
+  throw Error(ErrorKind::invalid, detail, std::move(faults));
+}
+
+std::string shown(std::string_view name) {
+  return clean_utf8(name, 100);
+}
+
 std::string pointer_to(const std::string& parent, std::string_view member) {
   std::string pointer = parent + "/";
-  for (char c : member.substr(0, 100)) {
-    if (c == '~') pointer += "~0";
-    else if (c == '/') pointer += "~1";
-    else pointer += c;
+  for (char c : shown(member)) {
+    if (c == '~')
+      pointer += "~0";
+    else if (c == '/')
+      pointer += "~1";
+    else
+      pointer += c;
   }
   return pointer;
 }
 
+std::string pointer_to(const std::string& parent, std::size_t item) {
+  return parent + "/" + std::to_string(item);
+}
+
+namespace {
+
+const char* fault_of_characters(std::string_view text, const Rule& rule) {
+  if (!is_utf8(text)) return "The text is not valid UTF-8.";
+  if (!has_control(text)) return nullptr;
+  if (rule.one_line) return "The text must not have control characters.";
+  for (char c : text)
+    if (c != '\n' && c != '\r' && c != '\t' && has_control({&c, 1}))
+      return "The text must not have control characters other than line breaks and tabs.";
+  return nullptr;
+}
+
+std::string at_least(std::size_t length) {
+  if (length == 1) return "The text must not be empty.";
+  return "The text must have at least " + std::to_string(length) + " characters.";
+}
+
+}  // namespace
+
 void check_string(std::string_view text, const Rule& rule, const std::string& pointer, Faults& faults) {
-  if (text.size() < rule.min_length)
-    faults.push_back({pointer, "length", rule.min_length == 1 ? "The text must not be empty."
-                                                              : "The text has at least " + std::to_string(rule.min_length) + " bytes."});
-  else if (text.size() > rule.max_length)
-    faults.push_back({pointer, "length", "The text has at most " + std::to_string(rule.max_length) + " bytes."});
-  else if (!is_utf8(text))
-    faults.push_back({pointer, "encoding", "The text is not valid UTF-8."});
-  else if (text.find('\0') != text.npos || (rule.one_line && has_control(text)))
-    faults.push_back({pointer, "encoding", "The text must not have control characters."});
+  // Bytes bound characters from above and, by four, from below: a text within both is not counted, nor a huge
+  // one.
+  auto too_long = [&] {
+    return text.size() > rule.max_length &&
+           (text.size() / 4 > rule.max_length || count_code_points(text) > rule.max_length);
+  };
+  if (too_long())
+    faults.push_back({pointer, "length",
+                      "The text must have at most " + std::to_string(rule.max_length) + " characters."});
+  else if (const char* fault = fault_of_characters(text, rule))
+    faults.push_back({pointer, "encoding", fault});
+  else if (text.size() < rule.min_length * 4 && count_code_points(text) < rule.min_length)
+    faults.push_back({pointer, "length", at_least(rule.min_length)});
   else if (const char* fault = rule.check ? rule.check(text) : nullptr)
     faults.push_back({pointer, "format", fault});
 }
@@ -67,61 +202,103 @@ void check_string(std::string_view text, const Rule& rule, const std::string& po
 void check_number(double number, const Rule& rule, const std::string& pointer, Faults& faults) {
   bool low = rule.above_minimum ? number <= rule.minimum : number < rule.minimum;
   if (!low && number <= rule.maximum) return;
-  std::string detail = "The number must be ";
-  detail += rule.above_minimum ? "above " : "at least ";
-  encode(detail, rule.minimum);
-  if (rule.maximum != std::numeric_limits<double>::infinity()) {
-    detail += " and at most ";
-    encode(detail, rule.maximum);
+  std::string bounds;
+  if (std::isfinite(rule.minimum)) {
+    bounds += rule.above_minimum ? "above " : "at least ";
+    encode(bounds, rule.minimum);
   }
-  faults.push_back({pointer, "range", detail + "."});
+  if (std::isfinite(rule.maximum)) {
+    bounds += bounds.empty() ? "at most " : " and at most ";
+    encode(bounds, rule.maximum);
+  }
+  faults.push_back({pointer, "range", "The number must be " + bounds + "."});
 }
 
-bool read_integer(const boost::json::value& json, std::int64_t& out, const std::string& pointer, Faults& faults) {
+bool read_integer(const boost::json::value& json, std::int64_t& out, const std::string& pointer,
+                  Faults& faults) {
   if (json.is_int64()) {
     out = json.get_int64();
     return true;
   }
-  // 12.0 is a whole number in JSON; 2^63 and above are not representable.
-  if (json.is_double() && json.get_double() == std::floor(json.get_double()) && std::abs(json.get_double()) < 9e15) {
-    out = static_cast<std::int64_t>(json.get_double());
-    return true;
+  if (!json.is_number()) {
+    wrong_type("a whole number", json, pointer, faults);
+    return false;
   }
-  if (json.is_number()) faults.push_back({pointer, json.is_double() && std::abs(json.get_double()) < 9e15 ? "type" : "range",
-                                          "The value must be a whole number below 2^63."});
-  else wrong_type("a whole number", json, pointer, faults);
-  return false;
+  // 12.0 and 1e3 are whole numbers in JSON; above 2^53 a double no longer tells which one was meant.
+  double number = json.is_double() ? json.get_double() : std::numeric_limits<double>::infinity();
+  if (std::abs(number) > 9'007'199'254'740'991) {
+    faults.push_back({pointer, "range", "The value must be a whole number below 2^63, without an exponent."});
+    return false;
+  }
+  if (number != std::floor(number)) {
+    faults.push_back({pointer, "type", "The value must be a whole number."});
+    return false;
+  }
+  out = static_cast<std::int64_t>(number);
+  return true;
 }
 
 bool read_number(const boost::json::value& json, double& out, const std::string& pointer, Faults& faults) {
-  if (!json.is_number()) {
-    wrong_type("a number", json, pointer, faults);
-    return false;
+  switch (json.kind()) {
+    case boost::json::kind::int64:
+      out = static_cast<double>(json.get_int64());
+      break;
+    case boost::json::kind::uint64:
+      out = static_cast<double>(json.get_uint64());
+      break;
+    case boost::json::kind::double_:
+      out = json.get_double();
+      break;
+    default:
+      wrong_type("a number", json, pointer, faults);
+      return false;
   }
-  out = json.is_double() ? json.get_double() : json.is_int64() ? static_cast<double>(json.get_int64()) : static_cast<double>(json.get_uint64());
   if (std::isfinite(out)) return true;
   faults.push_back({pointer, "range", "The number is too large."});
   return false;
 }
 
-void wrong_type(const char* wanted, const boost::json::value& json, const std::string& pointer, Faults& faults) {
-  static constexpr const char* kinds[] = {"null", "true or false", "a number", "a number", "a number", "a string", "an array", "an object"};
-  faults.push_back({pointer, "type", "The value must be " + std::string(wanted) + ", not " + kinds[static_cast<int>(json.kind())] + "."});
+void wrong_type(const char* wanted, const boost::json::value& json, const std::string& pointer,
+                Faults& faults) {
+  static constexpr const char* kinds[] = {"null",     "true or false", "a number", "a number",
+                                          "a number", "a string",      "an array", "an object"};
+  auto is = kinds[static_cast<int>(json.kind())];
+  faults.push_back({pointer, "type", "The value must be " + std::string(wanted) + ", not " + is + "."});
 }
 
 void unknown_enum(const std::string& allowed, const std::string& pointer, Faults& faults) {
   faults.push_back({pointer, "enum", "The value must be one of " + allowed + "."});
 }
 
-std::string serialize(const boost::json::value& json) { return boost::json::serialize(json); }
+void unknown_member(std::string_view name, const std::string& parent, Faults& faults) {
+  faults.push_back({pointer_to(parent, name), "unknown", "\"" + shown(name) + "\" is not a known member."});
+}
 
-void add_rule(boost::json::object& schema, const Rule& rule, bool is_string, bool is_number, bool is_array) {
-  if (is_number && std::isfinite(rule.minimum)) schema[rule.above_minimum ? "exclusiveMinimum" : "minimum"] = rule.minimum;
-  if (is_number && std::isfinite(rule.maximum)) schema["maximum"] = rule.maximum;
-  if (is_string && rule.min_length) schema["minLength"] = rule.min_length;
-  if (is_string) schema["maxLength"] = rule.max_length;
-  if (is_string && rule.format) schema["format"] = rule.format;
-  if (is_array) schema["maxItems"] = rule.max_items;
+std::string serialize(const boost::json::value& json) {
+  std::string out;
+  segments::serialize(out, json);
+  return out;
+}
+
+void add_rule(boost::json::object& schema, const Rule& rule, SchemaOf what) {
+  auto put_number = [&](const char* name, double number) {
+    if (!std::isfinite(number)) return;
+    // Whole bounds as integers, so that every serializer prints them plainly.
+    if (number == std::floor(number) && std::abs(number) < 9e15)
+      schema[name] = static_cast<std::int64_t>(number);
+    else
+      schema[name] = number;
+  };
+  if (what == SchemaOf::number) {
+    put_number(rule.above_minimum ? "exclusiveMinimum" : "minimum", rule.minimum);
+    put_number("maximum", rule.maximum);
+  }
+  if (what == SchemaOf::string) {
+    if (rule.min_length) schema["minLength"] = rule.min_length;
+    schema["maxLength"] = rule.max_length;
+    if (rule.format) schema["format"] = rule.format;
+  }
+  if (what == SchemaOf::array) schema["maxItems"] = rule.max_items;
   if (rule.about) schema["description"] = rule.about;
 }
 

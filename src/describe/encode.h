@@ -1,7 +1,10 @@
 // From a described struct straight to JSON text, without a tree between. Members come in the order of their
-// description; std::nullopt is null; numbers are printed by std::to_chars (shortest form that reads back the same).
+// description; std::nullopt is null; numbers are printed by std::to_chars (shortest form that reads back the
+// same).
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -12,6 +15,7 @@
 
 namespace segments {
 
+// Quoted and escaped. Bytes that are not UTF-8 become U+FFFD, so that the output is JSON whatever comes in.
 void encode_string(std::string& out, std::string_view);
 
 // JSON that is already text and is put in as it is.
@@ -19,6 +23,27 @@ struct RawJson {
   std::string text = "null";
   bool operator==(const RawJson&) const = default;
 };
+
+namespace detail {
+
+// `,"name":` as an array of known size (`{` instead of the comma before the first), so that writing it is one
+// small copy.
+template <class Member, bool first>
+constexpr auto piece_of() {
+  constexpr std::string_view name(Member::name);
+  std::array<char, name.size() + 4> piece{};
+  piece[0] = first ? '{' : ',';
+  piece[1] = '"';
+  std::copy(name.begin(), name.end(), piece.begin() + 2);
+  piece[name.size() + 2] = '"';
+  piece[name.size() + 3] = ':';
+  return piece;
+}
+
+template <class Member, bool first>
+inline constexpr auto piece = piece_of<Member, first>();
+
+}  // namespace detail
 
 template <class T>
 void encode(std::string& out, const T& value) {
@@ -41,8 +66,10 @@ void encode(std::string& out, const T& value) {
   } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
     encode_string(out, value);
   } else if constexpr (OptionalOf<T>::value) {
-    if (value) encode(out, *value);
-    else out += "null";
+    if (value)
+      encode(out, *value);
+    else
+      out += "null";
   } else if constexpr (VectorOf<T>::value) {
     out += '[';
     bool first = true;
@@ -64,16 +91,15 @@ void encode(std::string& out, const T& value) {
     }
     out += '}';
   } else {
-    static_assert(Described<T>, "only described structs, numbers, strings, optionals, vectors and maps are encoded");
-    out += '{';
-    bool first = true;
-    for_each_member<T>([&](const char* name, auto member) {
-      if (!first) out += ',';
-      first = false;
-      out += '"';
-      out += name;
-      out += "\":";
-      encode(out, value.*member);
+    static_assert(Described<T>,
+                  "only described structs, numbers, strings, optionals, vectors and maps are encoded");
+    using Members = MembersOf<T>;
+    if constexpr (boost::mp11::mp_empty<Members>::value) out += '{';
+    boost::mp11::mp_for_each<boost::mp11::mp_iota<boost::mp11::mp_size<Members>>>([&](auto i) {
+      using Member = boost::mp11::mp_at<Members, decltype(i)>;
+      constexpr const auto& piece = detail::piece<Member, i == 0>;
+      out.append(piece.data(), piece.size());
+      encode(out, value.*Member::pointer);
     });
     out += '}';
   }

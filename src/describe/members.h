@@ -1,9 +1,12 @@
-// A walk over a described struct's members: for_each_member<T>([](const char* name, auto member_pointer) {…}).
+// A walk over a described struct's members: for_each_member<T>([](const char* name, auto member_pointer)
+// {…}).
 #pragma once
 
 #include <boost/describe.hpp>
 #include <boost/mp11/algorithm.hpp>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -16,10 +19,13 @@ concept Described = boost::describe::has_describe_members<T>::value && !std::is_
 template <class T>
 concept DescribedEnum = boost::describe::has_describe_enumerators<T>::value;
 
+template <Described T>
+using MembersOf =
+    boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>;
+
 template <Described T, class F>
 void for_each_member(F&& f) {
-  using Members = boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>;
-  boost::mp11::mp_for_each<Members>([&](auto member) { f(member.name, member.pointer); });
+  boost::mp11::mp_for_each<MembersOf<T>>([&](auto member) { f(member.name, member.pointer); });
 }
 
 template <class T>

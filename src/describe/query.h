@@ -3,6 +3,7 @@
 // absent one. Every fault is named by its parameter; unknown parameters are faults, repeated ones too.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,21 +18,27 @@ using QueryParameters = std::vector<std::pair<std::string, std::string>>;  // pe
 namespace detail {
 
 template <class T>
-void decode_parameter(T& out, const std::string& text, const Rule& rule, const std::string& name, Faults& faults) {
+void decode_parameter(T& out, const std::string& text, const Rule& rule, const std::string& name,
+                      Faults& faults) {
   if constexpr (OptionalOf<T>::value) {
     decode_parameter(out.emplace(), text, rule, name, faults);
   } else if constexpr (std::is_same_v<T, bool>) {
     std::string lower = lower_ascii(text);
-    if (lower == "true" || lower == "1" || lower == "yes") out = true;
-    else if (lower == "false" || lower == "0" || lower == "no") out = false;
-    else faults.push_back({name, "type", "\"" + name + "\" is true or false."});
+    if (lower == "true" || lower == "1" || lower == "yes")
+      out = true;
+    else if (lower == "false" || lower == "0" || lower == "no")
+      out = false;
+    else
+      faults.push_back({name, "type", "\"" + name + "\" must be true or false."});
   } else if constexpr (DescribedEnum<T>) {
-    if (auto found = enum_from<T>(text)) out = *found;
-    else unknown_enum(names_of<T>(), name, faults);
+    if (auto found = enum_from<T>(text))
+      out = *found;
+    else
+      unknown_enum(names_of<T>(), name, faults);
   } else if constexpr (std::is_integral_v<T>) {
     auto number = parse_integer(text);
     if (!number || !std::in_range<T>(*number)) {
-      faults.push_back({name, "type", "\"" + name + "\" is a whole number."});
+      faults.push_back({name, "type", "\"" + name + "\" must be a whole number below 2^63."});
       return;
     }
     out = static_cast<T>(*number);
@@ -39,10 +46,10 @@ void decode_parameter(T& out, const std::string& text, const Rule& rule, const s
   } else if constexpr (std::is_floating_point_v<T>) {
     auto number = parse_number(text);
     if (!number) {
-      faults.push_back({name, "type", "\"" + name + "\" is a number."});
+      faults.push_back({name, "type", "\"" + name + "\" must be a finite number."});
       return;
     }
-    out = *number;
+    out = static_cast<T>(*number);
     check_number(*number, rule, name, faults);
   } else if constexpr (VectorOf<T>::value) {
     for (const auto& part : split(text, ',')) {
@@ -67,24 +74,26 @@ template <Described T>
 T decode_query(const QueryParameters& parameters) {
   T out{};
   Faults faults;
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const auto& [name, text] = parameters[i];
+  std::array<bool, boost::mp11::mp_size<MembersOf<T>>::value> given{};
+  for (const auto& [name, text] : parameters) {
     bool known = false;
+    std::size_t i = 0;
     for_each_member<T>([&](const char* member_name, auto member) {
+      bool& was_given = given[i++];
       if (name != member_name) return;
       known = true;
-      if (!text.empty()) detail::decode_parameter(out.*member, text, rule_of(Describes<T>{}, name), name, faults);
+      if (was_given) return faults.push_back({name, "duplicate", "\"" + name + "\" is given twice."});
+      was_given = true;
+      if (!text.empty())
+        detail::decode_parameter(out.*member, text, rule_of(Describes<T>{}, name), name, faults);
     });
     for (std::string_view ignored : ignored_members(Describes<T>{})) known = known || name == ignored;
-    if (!known)
-      faults.push_back({name, "unknown", "\"" + name.substr(0, 100) + "\" is not a known parameter."});
-    for (std::size_t j = 0; j < i; ++j)
-      if (parameters[j].first == name) {
-        faults.push_back({name, "duplicate", "\"" + name.substr(0, 100) + "\" is given twice."});
-        break;
-      }
+    if (!known) {
+      auto shown = detail::shown(name);
+      faults.push_back({shown, "unknown", "\"" + shown + "\" is not a known parameter."});
+    }
   }
-  if (!faults.empty()) throw invalid_input(std::move(faults));
+  detail::throw_faults(std::move(faults));
   return out;
 }
 

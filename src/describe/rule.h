@@ -1,5 +1,5 @@
-// What a member of a described struct must obey beyond its type. A struct states its rules once, in a constexpr
-// function found by argument-dependent lookup:
+// What a member of a described struct must obey beyond its type. A struct states its rules once, in a
+// constexpr function found by argument-dependent lookup:
 //   constexpr Rule rule_of(Describes<CreateSegment>, std::string_view member) {
 //     if (member == "title") return {.max_length = 500, .about = "Shown as the clip's name"};
 //     return {};
@@ -22,11 +22,11 @@ struct Rule {
   double minimum = -std::numeric_limits<double>::infinity();  // inclusive
   double maximum = std::numeric_limits<double>::infinity();
   bool above_minimum = false;  // minimum itself is refused
-  std::size_t min_length = 0;  // of a string, in bytes
+  std::size_t min_length = 0;  // of a string, or of each string in an array, in code points
   std::size_t max_length = 10'000;
   std::size_t max_items = 1'000;  // of an array
   bool defaulted = false;         // may be absent: the member keeps its initial value
-  bool one_line = true;           // refuses control characters
+  bool one_line = true;           // refuses control characters; false takes line breaks and tabs
   // A further check of a string: returns nullptr or one plain sentence that says what is allowed.
   const char* (*check)(std::string_view) = nullptr;
   const char* format = nullptr;  // "date-time", "uri": for the schema
