@@ -32,6 +32,9 @@ BOOST_DESCRIBE_STRUCT(JobStatus, (),
                       (job_id, video_id, status, progress, stage, message, output_urls, total_segments,
                        error_message, task_id, created_at, updated_at))
 
+// Closes the job and takes its tasks back. False when it is absent or over.
+bool stop_job(Services&, const Video&, std::string message);
+
 Response get_job_status(const Request&, Services&);  // GET /api/jobs/{job_id}/status
 Response cancel_job(const Request&, Services&);      // POST /api/jobs/{job_id}/cancel
 

@@ -200,6 +200,11 @@ constexpr MemberNames ignored_members(Describes<AnalyzeDuration>) {
   return upload_members_ignored;
 }
 
+// Joins a multipart upload's parts (done before: the same again); Error{too_large} above the bound, and
+// nothing stays.
+ObjectInfo join_upload(Services&, const std::string& key, const std::string& upload_id,
+                       const std::vector<UploadedPart>&);
+
 Response initiate_upload(const Request&, Services&);            // POST /api/upload/initiate
 Response initiate_multipart_upload(const Request&, Services&);  // POST /api/upload/initiate-multipart
 Response presign_upload_part(const Request&, Services&);        // POST /api/upload/part

@@ -63,10 +63,4 @@ Response get_video(const Request&, Services&);          // GET /api/videos/{vide
 Response remove_video(const Request&, Services&);       // DELETE /api/videos/{video_id}
 Response presign_video_url(const Request&, Services&);  // POST /api/videos/url
 
-// The video a key's object belongs to: "uploads/{video_id}/…", also processed, thumbnails and audio;
-// std::nullopt for others.
-std::optional<std::string> video_id_in_key(std::string_view key);
-// The same, of the caller: Error{not_found} for a key of nobody's or somebody else's video.
-std::string own_video_id_in_key(const Request&, Services&, std::string_view key);
-
 }  // namespace segments
