@@ -86,7 +86,8 @@ Response remove_video(const Request& request, Services& services) {
   removed.segments_removed = remove_segments(services, id);
   removed.objects_removed = remove_objects(services, id);
   // The record is the last to go: whoever is interrupted before can ask again.
-  if (!services.videos.remove_video(id)) throw not_found("video", id);
+  bool had_record = services.videos.remove_video(id);
+  if (!had_record && removed.segments_removed + removed.objects_removed == 0) throw not_found("video", id);
   log_info("video.removed", {{"video_id", id}, {"user", *owner}, {"segments", removed.segments_removed}});
   return answer(removed);
 }
