@@ -8,7 +8,7 @@ root = pathlib.Path(__file__).resolve().parent.parent / "src"
 lines = (root / "CMakeLists.txt").read_text().splitlines()
 rooms = {}
 for line in lines:
-    match = re.match(r"room\((\w+)(?: MAY ([\w ]+?))?(?: LINK .*)?\)$", line)
+    match = re.match(r"room\((\w+)(?: MAY ([\w ]+?))?(?: LINK .*?)?(?: TEST .*)?\)$", line)
     if match:
         rooms[match[1]] = set((match[2] or "").split()) | {match[1]}
 

@@ -19,21 +19,21 @@ enum class TaskStatus { PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED };
 BOOST_DESCRIBE_ENUM(TaskStatus, PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED)
 
 struct NewTask {
-  std::string id;                 // "" makes one; an id that is known is not queued again
-  std::string name;               // "tasks.process_video_task"
+  std::string id = {};            // "" makes one; an id that is known is not queued again
+  std::string name = {};          // "tasks.process_video_task"
   std::string arguments = "{}";   // a JSON object
-  std::string user_id;            // who may see it
+  std::string user_id = {};       // who may see it
   Millis not_before = 0;          // delayed until then
   Millis expires = 0;             // not begun after then; 0: never
   int max_retries = 3;            // runs beyond the first
   int time_limit_s = 3600;        // of one run; then its process group is killed
-  std::string parent_id;          // of the batch it belongs to
+  std::string parent_id = {};     // of the batch it belongs to
   int priority = 0;               // higher first
 };
 
 // A task handed to a worker until the lease ends.
 struct LeasedTask {
-  std::string id, name, arguments, user_id;
+  std::string id = {}, name = {}, arguments = {}, user_id = {};
   int retries = 0;            // runs that failed before
   int max_retries = 3;
   int time_limit_s = 3600;
@@ -80,11 +80,18 @@ struct QueueHealth {
   Millis newest_worker_heartbeat = 0;  // 0: no worker was ever seen
 };
 
+// A task that ended for good without success, whose owner has yet to be told.
+struct GivenUpTask {
+  LeasedTask task;  // the fence is of this telling
+  std::string error;
+  bool revoked = false;  // while it ran; else it failed, or was not begun before it expired
+};
+
 class TaskQueue {
  public:
   virtual ~TaskQueue() = default;
 
-  // Durable when it returns. The task's id.
+  // Durable when it returns. The task's id. An id that is known is left alone, also a final one for 24 h.
   virtual std::string enqueue(const NewTask&) = 0;
   virtual std::optional<TaskState> find_task(std::string_view task_id) = 0;
   // Revokes a task that is not final; a worker that runs it sees it by revoked_tasks() and kills it. False: final or absent.
@@ -102,12 +109,18 @@ class TaskQueue {
   virtual bool hand_back(const LeasedTask&) = 0;                     // not run, or cut off by a stop: ready at once, not counted as a retry
   virtual std::vector<std::string> revoked_tasks(const std::vector<std::string>& task_ids) = 0;  // which of these are revoked
 
+  // Giving up happens at least once, whoever dies: each task that failed (by fail, or because its workers kept dying),
+  // expired, or was revoked while it ran is handed out here, to one worker until the lease ends and again until it is
+  // settled. One that was revoked comes when its run has been handed back or its lease has ended.
+  virtual std::vector<GivenUpTask> lease_given_up(int most, int lease_ms) = 0;
+  virtual bool settle_given_up(const LeasedTask&) = 0;  // false: settled already, handed to another, or queued again
+
   virtual std::vector<DeadLetter> list_dead_letters(std::string_view after, std::size_t limit) = 0;
   virtual bool requeue_dead_letter(std::string_view task_id) = 0;
   virtual bool remove_dead_letter(std::string_view task_id) = 0;
 
   virtual QueueHealth health() = 0;
-  virtual void sweep() = 0;  // results older than 24 h, leases that ended
+  virtual void sweep() = 0;  // results older than 24 h, leases that ended, tasks that expired
 };
 
 }  // namespace segments

@@ -1,6 +1,7 @@
-// The worker: one supervising process without threads that leases tasks and hands each to a slot, which is a child
-// process of its own, as Celery's prefork does. A run past its time limit, revoked, or whose lease was lost is killed
-// with its whole process group; a slot that crashes costs its task one retry.
+// The worker: one supervising process without threads that leases tasks and hands each to a slot, which is a
+// child process of its own, as Celery's prefork does. A run past its time limit, revoked, or whose lease was
+// lost is killed with its whole process group; a slot that crashes costs its task one retry. When the worker
+// itself is killed, the kernel kills its slots, and each slot's guard kills what that slot had started.
 #pragma once
 
 #include <atomic>
@@ -14,27 +15,36 @@
 namespace segments {
 
 struct WorkerOptions {
-  std::string name;                         // "worker@host-pid"
+  std::string name;  // "worker@host-pid"
   int slots = 2;
-  std::vector<std::string> slot_command;    // starts a slot: this binary, "worker-slot", …; descriptor 3 is its socket
+  std::vector<std::string>
+      slot_command;  // starts a slot: this binary, "worker-slot", …; descriptor 3 is its socket
   int lease_ms = 30'000;
-  int poll_ms = 50;                         // how often the queue is asked while slots are free
-  int drain_seconds = 25;                   // at a stop: running tasks may finish so long, then are killed and handed back
-  std::string work_dir;                     // each run gets work_dir/{task id}
+  int poll_ms = 50;           // how often the queue is asked while slots are free
+  int retry_base_ms = 2'000;  // of the back-off: doubled by each retry, at most 5 min, with full jitter
+  int drain_seconds = 25;     // at a stop: running tasks may finish so long, then are killed and handed back
+  std::string work_dir;       // each run gets an empty folder of its own in it, removed afterwards
 };
 
-// Runs until `stop` is set. `give_up` is called in this process for tasks that ended for good without success.
-void run_worker(TaskQueue&, const WorkerOptions&, const std::atomic<bool>& stop,
-                const std::function<void(const LeasedTask&, const std::string& error, bool revoked)>& give_up);
+// Runs until `stop` is set; on a thread that outlives it, because the kernel ties the slots to that thread.
+// `give_up` is called in this process for tasks that ended for good without success
+// (TaskQueue::lease_given_up); it may be called more than once for one task, and where it throws it is called
+// again later.
+void run_worker(
+    TaskQueue&, const WorkerOptions&, const std::atomic<bool>& stop,
+    const std::function<void(const LeasedTask&, const std::string& error, bool revoked)>& give_up);
 
 // How a run ended, as a slot tells it.
 struct RunOutcome {
   enum class Kind { success, retry, failure } kind = Kind::success;
   std::string result = "null";  // JSON, with success
-  std::string error;            // one plain sentence otherwise
+  std::string error = {};       // one plain sentence otherwise
   int retry_after_s = 0;        // 0: the worker's own back-off
 };
-// A slot's main loop on descriptor 3: reads a task, runs it, writes the outcome; returns when the worker goes away.
-int run_slot(int descriptor, const std::function<RunOutcome(const LeasedTask&, const std::string& work_dir)>& run);
+// A slot's main loop on descriptor 3: reads a task, runs it, writes the outcome; returns when the worker goes
+// away. Called while the process has one thread yet. The slot has a child, its guard: a run waits for its own
+// children by id.
+int run_slot(int descriptor,
+             const std::function<RunOutcome(const LeasedTask&, const std::string& work_dir)>& run);
 
 }  // namespace segments

@@ -1,0 +1,69 @@
+#include "worker/run_folder.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "base/crypto.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace segments {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t max_name_bytes = 200;           // file systems take 255
+constexpr std::string_view digest_mark = "%sha256-";  // never a percent-encoded text
+
+std::string folder_name(const LeasedTask& task) {
+  std::string name = percent_encode(task.id);
+  if (name.size() > max_name_bytes) name = std::string(digest_mark) + encode_hex(sha256(task.id));
+  return name + "." + std::to_string(task.fence);
+}
+
+bool is_over(const fs::directory_entry& entry, TaskQueue& queue) {
+  std::string name = entry.path().filename();
+  auto dot = name.rfind('.');
+  if (dot == name.npos || !parse_integer(std::string_view(name).substr(dot + 1))) return false;  // not ours
+  if (name.starts_with(digest_mark)) {
+    // The digest does not give the id back; a run that was not touched for a day is no run.
+    std::error_code ignored;
+    auto written = fs::last_write_time(entry.path(), ignored);
+    return !ignored && fs::file_time_type::clock::now() - written > std::chrono::hours(24);
+  }
+  auto id = percent_decode(std::string_view(name).substr(0, dot));
+  if (!id) return false;
+  // The folder was listed before the task is looked up: had a worker just leased it, it would be STARTED.
+  auto task = queue.find_task(*id);
+  return !task || task->status != TaskStatus::STARTED;
+}
+
+}  // namespace
+
+fs::path make_run_folder(const fs::path& work_dir, const LeasedTask& task) {
+  fs::path folder = work_dir / folder_name(task);
+  std::error_code error;
+  fs::create_directories(work_dir, error);
+  fs::remove_all(folder, error);
+  if (!fs::create_directory(folder, error))
+    throw Error(ErrorKind::unavailable, "The work folder could not be made: " + error.message() + ".");
+  return folder;
+}
+
+void remove_run_folder(const fs::path& folder) {
+  if (folder.empty()) return;
+  std::error_code error;
+  fs::remove_all(folder, error);
+  if (error) log_warning("worker.folder_left", {{"folder", folder.string()}, {"error", error.message()}});
+}
+
+void remove_old_run_folders(const fs::path& work_dir, TaskQueue& queue) {
+  std::error_code absent;
+  for (const auto& entry : fs::directory_iterator(work_dir, absent))
+    if (entry.is_directory(absent) && is_over(entry, queue)) remove_run_folder(entry.path());
+}
+
+}  // namespace segments
