@@ -1,7 +1,9 @@
-// What all handlers share: whose request it is, and how bodies, queries and ids in paths are read. A handler is
+// What all handlers share: whose request it is, and how bodies, queries and ids in paths are read. A handler
+// is
 //   Response get_noun(const Request&, Services&);
-// declared in its noun's header together with the described structs of its body, query and answer: the route table
-// takes the OpenAPI document from them. Bodies and queries are decoded first, then things are looked up.
+// declared in its noun's header together with the described structs of its body, query and answer: the route
+// table takes the OpenAPI document from them. Bodies and queries are decoded first, then things are looked
+// up.
 #pragma once
 
 #include <optional>
@@ -17,25 +19,28 @@
 
 namespace segments {
 
-// The user whose things a request may touch, as the store's verbs take it: "" (anybody's) in auth mode `none`.
+// The user whose things a request may touch, as the store's verbs take it: "" (anybody's) in auth mode
+// `none`.
 std::string_view owner_of(const Request&);
 // Whether a thing of `user_id` may be shown to the caller; where not, it is reported as absent.
 bool may_see(const Request&, std::string_view user_id);
 // The user a new thing belongs to. Token: the token's; Error{forbidden} when the body names another one.
-// Auth mode `none`: of the query, else of the body, else "anonymous". Error{invalid} for what cannot be a user's id.
+// Auth mode `none`: of the query, else of the body, else "anonymous". Error{invalid} for what cannot be a
+// user's id.
 std::string user_for(const Request&, const std::optional<std::string>& user_id_in_body);
 // nullptr, or what is allowed: 1-200 bytes of UTF-8 without control characters.
 const char* fault_of_user_id(std::string_view);
 
-// The id in the path. Error{not_found}, without repeating it, for what can be no id (empty, not UTF-8, control
-// characters, above 300 bytes).
+// The id in the path. Error{not_found}, without repeating it, for what can be no id (empty, not UTF-8,
+// control characters, above 300 bytes).
 std::string path_id(const Request&, std::string_view parameter, std::string_view what);
 
 // A query struct may leave out `user_id`, which every route tolerates.
 template <Described T>
 T read_query(const Request& request) {
   bool takes_user = false;
-  for_each_member<T>([&](const char* name, auto) { takes_user = takes_user || std::string_view(name) == "user_id"; });
+  for_each_member<T>(
+      [&](const char* name, auto) { takes_user = takes_user || std::string_view(name) == "user_id"; });
   QueryParameters parameters;
   for (const auto& parameter : request.query)
     if (takes_user || parameter.first != "user_id") parameters.push_back(parameter);

@@ -18,16 +18,16 @@ std::string origin_of(const Request&, const ServiceSettings&);
 // An address that begins with "/" gets the origin before it; others stay.
 std::string absolute_url(const Request&, const Services&, std::string url);
 
-// A presigned absolute address for reading that stays the same, byte by byte, for the rest of the UTC day and works
-// to the end of the next one.
+// A presigned absolute address for reading that stays the same, byte by byte, for the rest of the UTC day and
+// works to the end of the next one.
 std::string steady_url(const Request&, Services&, std::string_view key);
 
 struct ReadableUrl {
   std::string url;  // absolute, presigned
   Millis expires = 0;
 };
-ReadableUrl readable_url(const Request&, Services&, std::string_view key, int expires_in_s, std::string disposition,
-                         std::optional<std::string> content_type = std::nullopt);
+ReadableUrl readable_url(const Request&, Services&, std::string_view key, int expires_in_s,
+                         std::string disposition, std::optional<std::string> content_type = std::nullopt);
 
 // RFC 6266: `attachment; filename="plain.mp4"; filename*=UTF-8''…`. What no file name may hold is replaced.
 std::string attachment(std::string_view filename);

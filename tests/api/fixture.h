@@ -1,5 +1,5 @@
-// The whole interface in process: a router on the embedded engines in a folder of its own. Requests go through
-// Router::call, and every JSON answer is checked against what the OpenAPI document says of its route.
+// The whole interface in process: a router on the embedded engines in a folder of its own. Requests go
+// through Router::call, and every JSON answer is checked against what the OpenAPI document says of its route.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -25,8 +25,8 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 struct Answer {
   Response response;
   int status = 0;
-  std::string body;          // of a file answer: the file's bytes in the range
-  boost::json::value json;   // null when the body is not JSON
+  std::string body;         // of a file answer: the file's bytes in the range
+  boost::json::value json;  // null when the body is not JSON
 
   std::string header(std::string_view name) const;  // "" when absent; case does not matter
   // A member by its path: answer["segments"][0]… starts here.
@@ -45,8 +45,8 @@ class ApiTest : public ::testing::Test {
   ~ApiTest() override;
 
   // `user` "" sends no token. Paths are sent as they are, with their query.
-  Answer call(std::string method, std::string target, std::string body = "", const std::string& user = "alice",
-              Headers headers = {});
+  Answer call(std::string method, std::string target, std::string body = "",
+              const std::string& user = "alice", Headers headers = {});
   Answer get(std::string target, const std::string& user = "alice", Headers headers = {}) {
     return call("GET", std::move(target), "", user, std::move(headers));
   }

@@ -1,0 +1,170 @@
+#include "api/present.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "describe/encode.h"
+
+namespace segments {
+
+namespace {
+
+// What may stand in an authority; a Host header with anything else is not repeated.
+bool is_authority(std::string_view host) {
+  return !host.empty() && host.size() <= 255 &&
+         host.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-:[]_") ==
+             host.npos;
+}
+
+// Without what a file system or a header could trip over.
+std::string safe_filename(std::string_view name) {
+  if (!is_utf8(name)) name = "";
+  std::string safe;
+  for (char c : name.substr(0, 1'000)) {
+    bool is_bad = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ||
+                  std::string_view("/\\:*?\"<>|").find(c) != std::string_view::npos;
+    safe += is_bad ? '_' : c;
+  }
+  while (safe.starts_with('.')) safe.erase(0, 1);
+  if (safe.size() > 200) {
+    // Cut between code points, and keep the extension.
+    auto dot = safe.rfind('.');
+    std::string extension = dot != safe.npos && safe.size() - dot <= 10 ? safe.substr(dot) : "";
+    std::size_t end = 200 - extension.size();
+    while (end > 0 && (static_cast<unsigned char>(safe[end]) & 0xc0) == 0x80) --end;
+    safe = safe.substr(0, end) + extension;
+  }
+  return safe.empty() ? "segment" : safe;
+}
+
+std::string disposition(const char* kind, std::string_view filename) {
+  std::string safe = safe_filename(filename);
+  std::string plain;
+  for (char c : safe) {
+    if ((static_cast<unsigned char>(c) & 0xc0) == 0x80) continue;  // one _ for each code point
+    plain += static_cast<unsigned char>(c) < 0x80 ? c : '_';
+  }
+  std::string text = std::string(kind) + "; filename=\"" + plain + "\"";
+  if (plain != safe || plain.find('%') != plain.npos) text += "; filename*=UTF-8''" + percent_encode(safe);
+  return text;
+}
+
+}  // namespace
+
+std::string origin_of(const Request& request, const ServiceSettings& settings) {
+  if (!settings.public_url.empty()) {
+    std::string url = settings.public_url;
+    while (url.ends_with('/')) url.pop_back();
+    return url;
+  }
+  std::string_view host = request.header("host");
+  if (!is_authority(host)) host = "localhost";
+  bool is_https = request.header("x-forwarded-proto") == "https";
+  return (is_https ? "https://" : "http://") + std::string(host);
+}
+
+std::string absolute_url(const Request& request, const Services& services, std::string url) {
+  return url.starts_with('/') ? origin_of(request, services.settings) + url : url;
+}
+
+std::string steady_url(const Request& request, Services& services, std::string_view key) {
+  constexpr Millis day = 86'400'000;
+  PresignRequest presign{.key = std::string(key)};
+  presign.expires_at = (now_ms() / day + 2) * day;
+  return absolute_url(request, services, services.objects.presign(presign).url);
+}
+
+ReadableUrl readable_url(const Request& request, Services& services, std::string_view key, int expires_in_s,
+                         std::string disposition_text, std::optional<std::string> content_type) {
+  PresignRequest presign{.key = std::string(key), .expires_in_s = expires_in_s};
+  presign.disposition = std::move(disposition_text);
+  presign.content_type = std::move(content_type);
+  auto presigned = services.objects.presign(presign);
+  return {absolute_url(request, services, std::move(presigned.url)), presigned.expires};
+}
+
+std::string attachment(std::string_view filename) {
+  return disposition("attachment", filename);
+}
+std::string inline_disposition(std::string_view filename) {
+  return disposition("inline", filename);
+}
+
+std::string filename_of(const Segment& segment) {
+  if (segment.filename && !segment.filename->empty()) return *segment.filename;
+  return segment.s3_key.substr(segment.s3_key.rfind('/') + 1);
+}
+
+void show_segment(std::string& out, const Segment& segment, const Request& request, Services& services) {
+  // The record goes straight into the answer's buffer; only the thumbnail's key is shown as something else.
+  char separator = '{';
+  for_each_member<Segment>([&](const char* name, auto member) {
+    out += separator;
+    separator = ',';
+    out += '"';
+    out += name;
+    out += "\":";
+    const auto& value = segment.*member;
+    if constexpr (std::is_same_v<decltype(member), std::optional<std::string> Segment::*>) {
+      if (member == &Segment::thumbnail_url && value) {
+        bool is_key = value->find("://") == std::string::npos;
+        encode_string(out, is_key ? steady_url(request, services, *value) : *value);
+        return;
+      }
+    }
+    encode(out, value);
+  });
+  out += '}';
+}
+
+Response segment_response(const VersionedSegment& stored, const Request& request, Services& services,
+                          int status) {
+  std::string body;
+  body.reserve(1'024);
+  show_segment(body, stored.segment, request, services);
+  std::string etag = etag_of(stored.version, body);
+  bool is_reading = request.method == "GET" || request.method == "HEAD";
+  if (is_reading && none_match_hits(request.header("if-none-match"), etag)) {
+    status = 304;
+    body.clear();
+  }
+  Response response = json_response(std::move(body), status);
+  response.set("ETag", etag);
+  response.set("Cache-Control", "private, no-cache");
+  return response;
+}
+
+std::string etag_of(std::int64_t version, std::string_view bytes) {
+  // FNV-1a: tells states of one record apart, promises nothing against those who look for collisions.
+  std::uint64_t hash = 14'695'981'039'346'656'037u;
+  for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211u;
+  char digits[16];
+  auto end = std::to_chars(digits, digits + sizeof digits, hash, 16).ptr;
+  return "\"" + std::to_string(version) + "-" + std::string(digits, end) + "\"";
+}
+
+bool none_match_hits(std::string_view if_none_match, std::string_view etag) {
+  for (const auto& part : split(if_none_match, ',')) {
+    std::string_view tag = trim(part);
+    if (tag.starts_with("W/")) tag.remove_prefix(2);
+    if (tag == etag || tag == "*") return true;
+  }
+  return false;
+}
+
+std::optional<std::vector<std::int64_t>> versions_in_if_match(std::string_view if_match) {
+  std::vector<std::int64_t> versions;
+  for (const auto& part : split(if_match, ',')) {
+    std::string_view tag = trim(part);
+    if (tag == "*") return std::nullopt;
+    // Weak tags never match here (RFC 9110, 13.1.1).
+    if (tag.size() < 2 || tag.front() != '"' || tag.back() != '"') continue;
+    tag = tag.substr(1, tag.size() - 2);
+    auto version = parse_integer(tag.substr(0, tag.find('-')));
+    if (version) versions.push_back(*version);
+  }
+  return versions;
+}
+
+}  // namespace segments

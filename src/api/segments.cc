@@ -1,0 +1,206 @@
+#include "api/segments.h"
+
+#include <algorithm>
+
+#include "api/handlers.h"
+#include "api/present.h"
+#include "api/videos.h"
+#include "base/crypto.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace segments {
+
+namespace {
+
+// A key that nobody owns holds nobody's media yet.
+bool is_foreign_key(std::string_view key, std::string_view user, Services& services) {
+  auto video_id = video_id_in_key(key);
+  auto owner = video_id ? services.videos.find_owner(*video_id) : std::nullopt;
+  return owner && *owner != user;
+}
+
+std::optional<IdempotencyKey> idempotency_key_of(const Request& request, const std::string& user) {
+  std::string_view key = request.header("idempotency-key");
+  bool is_there =
+      std::ranges::any_of(request.headers, [](const auto& h) { return h.first == "idempotency-key"; });
+  if (!is_there) return std::nullopt;
+  bool is_printable = std::ranges::all_of(key, [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (key.empty() || key.size() > 255 || !is_printable)
+    throw invalid_input(
+        {{"Idempotency-Key", "format", "An Idempotency-Key has 1 to 255 printable ASCII characters."}});
+  return IdempotencyKey{user, std::string(key), encode_hex(sha256(request.body))};
+}
+
+Segment make_segment(CreateSegment&& body, const std::string& user) {
+  Segment segment;
+  segment.segment_id = make_segment_id(body.video_id, make_id());
+  segment.video_id = std::move(body.video_id);
+  segment.user_id = user;
+  segment.segment_type = body.segment_type;
+  segment.segment_number = body.segment_number;
+  segment.s3_key = std::move(body.s3_key);
+  segment.duration = body.duration;
+  segment.file_size = body.file_size;
+  segment.content_type = std::move(body.content_type);
+  segment.created_at = segment.updated_at = now_text();
+  segment.title = std::move(body.title);
+  segment.description = std::move(body.description);
+  if (body.tags) segment.tags = std::move(*body.tags);
+  segment.filename = segment.s3_key.substr(segment.s3_key.rfind('/') + 1);
+  return segment;
+}
+
+// The version that a change is bound to; std::nullopt binds it to none.
+std::optional<std::int64_t> wanted_version(const Request& request, Services& services) {
+  std::string_view if_match = request.header("if-match");
+  auto versions = if_match.empty() ? std::nullopt : versions_in_if_match(if_match);
+  if (!versions) return std::nullopt;
+  if (versions->size() == 1) return versions->front();
+  // Several tags, or none of ours: the stored version must be among them.
+  auto stored = require_segment(request, services);
+  if (std::ranges::find(*versions, stored.version) == versions->end())
+    throw Error(ErrorKind::precondition_failed, "The segment was changed meanwhile.");
+  return stored.version;
+}
+
+// Only what is the user's own, and only once the record is gone: a crash between leaves an object, never a
+// record without one.
+void remove_media(const Segment& segment, const Request& request, Services& services) {
+  for (const auto& key : {segment.s3_key, segment.thumbnail_url.value_or("")}) {
+    if (key.empty() || fault_of_object_key(key)) continue;
+    if (!request.trusted && is_foreign_key(key, request.user, services)) continue;
+    services.objects.remove_object(key);
+  }
+}
+
+int expires_in_of(const Request& request) {
+  return static_cast<int>(read_query<AddressQuery>(request).expires_in.value_or(3'600));
+}
+
+Response address_response(std::string body) {
+  Response response = json_response(std::move(body));
+  response.set("Cache-Control", "no-store");
+  return response;
+}
+
+}  // namespace
+
+VersionedSegment require_segment(const Request& request, Services& services) {
+  std::string id = path_id(request, "segment_id", "segment");
+  auto stored = services.segments.find_segment(id);
+  if (!stored || !may_see(request, stored->segment.user_id)) throw not_found("segment", id);
+  return std::move(*stored);
+}
+
+Response create_segment(const Request& request, Services& services) {
+  auto body = read_body<CreateSegment>(request);
+  std::string user = user_for(request, body.user_id);
+  auto key = idempotency_key_of(request, user);
+  if (!request.trusted && is_foreign_key(body.s3_key, user, services))
+    throw invalid_input({{"/s3_key", "format", "The key belongs to a video that is not yours."}});
+  std::string video_id = body.video_id;
+  auto outcome = services.segments.create_segment(make_segment(std::move(body), user), key);
+  switch (outcome.kind) {
+    case CreateOutcome::Kind::foreign_video:
+      throw not_found("video", video_id);
+    case CreateOutcome::Kind::taken:
+      throw Error(ErrorKind::conflict, "There is a segment with that id already.");
+    case CreateOutcome::Kind::other_request:
+      throw Error(ErrorKind::conflict, "The Idempotency-Key was used for another request.");
+    case CreateOutcome::Kind::created:
+    case CreateOutcome::Kind::replayed:
+      break;
+  }
+  const Segment& segment = outcome.segment.segment;
+  Response response = segment_response(outcome.segment, request, services, 201);
+  response.set("Location", "/api/segments/" + percent_encode(segment.segment_id));
+  if (outcome.kind == CreateOutcome::Kind::replayed)
+    response.set("Idempotent-Replayed", "true");
+  else
+    log_info("segment.created", {{"segment_id", segment.segment_id}, {"video_id", video_id}, {"user", user}});
+  return response;
+}
+
+Response get_segment(const Request& request, Services& services) {
+  return segment_response(require_segment(request, services), request, services);
+}
+
+Response list_video_segments(const Request& request, Services& services) {
+  auto query = read_query<VideoSegmentsQuery>(request);
+  std::string video_id = path_id(request, "video_id", "video");
+  std::string_view user = owner_of(request);
+  auto found = services.segments.list_video_segments(video_id, user, query.segment_type);
+  if (found.empty()) {
+    // No segments yet, or no such video: the first is an empty list, the second 404.
+    auto owner = services.videos.find_owner(video_id);
+    if (!owner || !may_see(request, *owner)) throw not_found("video", video_id);
+  }
+  std::string body;
+  body.reserve(1'024 * (found.size() + 1));
+  body += "{\"segments\":[";
+  for (const auto& segment : found) {
+    if (&segment != &found.front()) body += ',';
+    show_segment(body, segment, request, services);
+  }
+  std::string count = std::to_string(found.size());
+  body += "],\"total_count\":" + count + ",\"page\":1,\"page_size\":" + count +
+          ",\"next_cursor\":null,\"has_more\":false}";
+  return json_response(std::move(body));
+}
+
+Response update_segment(const Request& request, Services& services) {
+  auto body = read_body<UpdateSegment>(request);
+  user_for(request, body.user_id);
+  std::string id = path_id(request, "segment_id", "segment");
+  auto changed = services.segments.update_segment(
+      id, owner_of(request), wanted_version(request, services),
+      [&](Segment& segment) {
+        body.title.apply_to(segment.title);
+        body.description.apply_to(segment.description);
+        body.tags.apply_to(segment.tags);
+      },
+      now_text());
+  if (!changed) throw not_found("segment", id);
+  return segment_response(*changed, request, services);
+}
+
+Response remove_segment(const Request& request, Services& services) {
+  auto query = read_query<RemoveSegmentQuery>(request);
+  std::string id = path_id(request, "segment_id", "segment");
+  auto removed = services.segments.remove_segment(id, owner_of(request), wanted_version(request, services));
+  if (!removed) throw not_found("segment", id);
+  if (query.media.value_or(false)) remove_media(*removed, request, services);
+  log_info("segment.deleted", {{"segment_id", id}, {"user", request.user}});
+  return answer(Message{"Segment deleted successfully"});
+}
+
+Response download_segment(const Request& request, Services& services) {
+  int expires_in = expires_in_of(request);
+  auto stored = require_segment(request, services);
+  const Segment& segment = stored.segment;
+  std::int64_t count = segment.download_count;
+  // HEAD asks what a GET would say, and changes nothing.
+  if (request.method != "HEAD") {
+    auto raised = services.segments.count_download(segment.segment_id, owner_of(request), now_text());
+    if (!raised) throw not_found("segment", segment.segment_id);
+    count = *raised;
+  }
+  auto address = readable_url(request, services, segment.s3_key, expires_in, attachment(filename_of(segment)),
+                              segment.content_type);
+  return address_response(encode(
+      DownloadAddress{segment.segment_id, std::move(address.url), count, format_time(address.expires)}));
+}
+
+Response play_segment(const Request& request, Services& services) {
+  int expires_in = expires_in_of(request);
+  auto stored = require_segment(request, services);
+  const Segment& segment = stored.segment;
+  auto address = readable_url(request, services, segment.s3_key, expires_in,
+                              inline_disposition(filename_of(segment)), segment.content_type);
+  return address_response(
+      encode(PlayAddress{segment.segment_id, std::move(address.url), format_time(address.expires)}));
+}
+
+}  // namespace segments

@@ -1,0 +1,274 @@
+#include "api/social.h"
+
+#include <algorithm>
+
+#include "api/handlers.h"
+#include "api/present.h"
+#include "api/segments.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace segments {
+
+namespace {
+
+void take_sync(const std::string& user, Api& api) {
+  if (int wait = api.syncs.take(user, now_ms()))
+    throw Error(ErrorKind::rate_limited,
+                "At most " + std::to_string(api.syncs.per_minute()) + " syncs a minute; try again in " +
+                    std::to_string(wait) + " s.",
+                {}, wait);
+}
+
+std::string queue_sync(const Segment& segment, SocialMediaPlatform platform, Services& services) {
+  NewTask task;
+  task.name = "tasks.sync_social_media_metrics_task";
+  task.arguments = "{\"segment_id\":";
+  encode(task.arguments, segment.segment_id);
+  task.arguments += ",\"platform\":";
+  encode(task.arguments, platform);
+  task.arguments += '}';
+  task.user_id = segment.user_id;
+  task.max_retries = 5;
+  task.time_limit_s = 120;
+  std::string id = services.queue.enqueue(task);
+  log_info("social.sync_queued",
+           {{"segment_id", segment.segment_id}, {"platform", name_of(platform)}, {"task_id", id}});
+  return id;
+}
+
+const char* outcome_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::rate_limited:
+      return "rate_limited";
+    case ErrorKind::not_found:
+      return "not_found";
+    case ErrorKind::forbidden:
+      return "forbidden";
+    default:
+      return "unavailable";
+  }
+}
+
+void count_attempt(SocialMediaPlatform platform, const char* outcome, const std::string& segment_id,
+                   Services& services) {
+  services.totals.add_total("social_sync_total{platform=\"" + std::string(name_of(platform)) +
+                            "\",outcome=\"" + outcome + "\"}");
+  log_info("social.sync",
+           {{"segment_id", segment_id}, {"platform", name_of(platform)}, {"outcome", outcome}});
+}
+
+// What a platform's refusal means to who waits: the post is linked already, so nothing of the answer hides
+// that.
+[[noreturn]] void refuse_sync(const Error& error, SocialMediaPlatform platform, const std::string& task_id) {
+  std::string name = name_of(platform);
+  if (error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::forbidden)
+    throw Error(
+        ErrorKind::conflict,
+        "The post is linked, but " + name +
+            (error.kind() == ErrorKind::not_found ? " has no such post." : " does not let us read it."));
+  throw Error(ErrorKind::unavailable,
+              "The post is linked, but " + name + " cannot be read now; task " + task_id + " goes on trying.",
+              {}, std::max(1, error.retry_after_s()));
+}
+
+void sync_now(const Segment& segment, const SocialMediaUsage& usage, Services& services) {
+  auto platform = services.platforms.find(usage.platform);
+  if (platform == services.platforms.end())
+    throw Error(ErrorKind::unavailable, std::string(name_of(usage.platform)) + " is not set up.");
+  MetricsReading reading;
+  try {
+    reading = platform->second->read_metrics({*usage.post_id, usage.post_url, usage.posted_at});
+  } catch (const Error& error) {
+    count_attempt(usage.platform, outcome_of(error.kind()), segment.segment_id, services);
+    bool passes = error.kind() != ErrorKind::not_found && error.kind() != ErrorKind::forbidden;
+    refuse_sync(error, usage.platform, passes ? queue_sync(segment, usage.platform, services) : "");
+  }
+  services.segments.add_reading(segment.segment_id, usage.platform, *usage.post_id, reading);
+  count_attempt(usage.platform, "ok", segment.segment_id, services);
+}
+
+std::optional<std::string> canonical_time(const std::optional<std::string>& text) {
+  if (!text || text->empty()) return std::nullopt;
+  auto time = parse_time(*text);
+  return time ? std::optional(format_time(*time)) : std::nullopt;
+}
+
+const char* sentence_of(PostUrlFault fault) {
+  switch (fault) {
+    case PostUrlFault::not_a_url:
+      return "This is not a web address.";
+    case PostUrlFault::unknown_host:
+      return "This is not an address of Instagram, TikTok, YouTube, Facebook or X.";
+    case PostUrlFault::no_post:
+      return "This address does not lead to a post.";
+    case PostUrlFault::short_link:
+      return "This is a short link: open it and paste the full address that it leads to.";
+  }
+  return "";
+}
+
+// The segment's posts on the platform, of which a sync can be asked.
+std::vector<SocialMediaUsage> posts_on(const Segment& segment, SocialMediaPlatform platform) {
+  std::vector<SocialMediaUsage> posts;
+  for (const auto& usage : segment.social_media_usage)
+    if (usage.platform == platform && usage.post_id) posts.push_back(usage);
+  return posts;
+}
+
+}  // namespace
+
+std::optional<Post> resolve_post(SocialMediaPlatform platform, const std::optional<std::string>& post_id,
+                                 const std::optional<std::string>& post_url, const std::string& pointer) {
+  Faults faults;
+  std::optional<Post> post;
+  if (post_url) {
+    auto parsed = parse_post_url(*post_url);
+    if (!parsed.address)
+      faults.push_back({pointer + "/post_url", "format", sentence_of(parsed.fault)});
+    else if (parsed.address->platform != platform)
+      faults.push_back({pointer + "/post_url", "format",
+                        "This is an address of " + std::string(name_of(parsed.address->platform)) +
+                            ", not of " + name_of(platform) + "."});
+    else if (post_id && *post_id != parsed.address->post_id)
+      faults.push_back({pointer + "/post_id", "format", "The id is not the one that the address leads to."});
+    else
+      post = Post{parsed.address->post_id, std::string(trim(*post_url))};
+  } else if (post_id && !is_post_id(platform, *post_id)) {
+    faults.push_back({pointer + "/post_id", "format",
+                      "This is not the form that an id has on " + std::string(name_of(platform)) + "."});
+  } else if (post_id) {
+    post = Post{*post_id, make_post_url(platform, *post_id)};
+  }
+  if (!faults.empty()) throw invalid_input(std::move(faults));
+  return post;
+}
+
+Response link_post(const Request& request, Api& api) {
+  Services& services = api.services;
+  auto query = read_query<LinkQuery>(request);
+  auto body = read_body<LinkPost>(request);
+  user_for(request, body.user_id);
+  auto post = resolve_post(body.platform, body.post_id, body.post_url, "");
+  auto stored = require_segment(request, services);
+  auto posts = posts_on(stored.segment, body.platform);
+  if (!post && posts.empty())
+    throw invalid_input({{"/post_id", "required", "One of \"post_id\" and \"post_url\" is required."}});
+  take_sync(stored.segment.user_id, api);
+
+  const std::string id = stored.segment.segment_id;
+  if (post) {
+    SocialMediaUsage usage;
+    usage.platform = body.platform;
+    usage.post_id = post->post_id;
+    if (!post->post_url.empty()) usage.post_url = post->post_url;
+    usage.posted_at = canonical_time(body.posted_at);
+    if (services.segments.link_post(id, owner_of(request), usage) == LinkOutcome::absent)
+      throw not_found("segment", id);
+    posts = {usage};
+  }
+  std::string task_id;
+  if (query.wait.value_or(false)) {
+    for (const auto& usage : posts) sync_now(stored.segment, usage, services);
+  } else {
+    task_id = queue_sync(stored.segment, body.platform, services);
+  }
+  Response response = segment_response(require_segment(request, services), request, services);
+  if (!task_id.empty()) response.set("X-Task-Id", task_id);
+  return response;
+}
+
+Response report_usage(const Request& request, Api& api) {
+  Services& services = api.services;
+  auto body = read_body<ReportUsage>(request);
+  user_for(request, body.user_id);
+  std::string id = path_id(request, "segment_id", "segment");
+  if (body.segment_id && !body.segment_id->empty() && *body.segment_id != id)
+    throw invalid_input(
+        {{"/segment_id", "format", "The segment_id of the body is not the one of the address."}});
+  PostData data = body.post_data.value_or(PostData{});
+  auto stored = require_segment(request, services);
+  auto posts = posts_on(stored.segment, body.platform);
+
+  SocialMediaUsage usage;
+  usage.platform = body.platform;
+  if (data.post_url) {
+    auto post = resolve_post(body.platform, data.post_id, data.post_url, "/post_data");
+    usage.post_id = post->post_id;
+    usage.post_url = post->post_url;
+  } else if (data.post_id) {
+    usage.post_id = data.post_id;
+    if (is_post_id(body.platform, *data.post_id))
+      usage.post_url = make_post_url(body.platform, *data.post_id);
+  } else {
+    // Counts without a post are about the only post there is, else about one of their own: the same each
+    // time, so that reporting again does not add a usage.
+    usage.post_id =
+        posts.size() == 1 ? *posts.front().post_id : "reported-" + std::string(name_of(body.platform));
+  }
+  usage.posted_at = canonical_time(data.posted_at);
+  if (services.segments.link_post(id, owner_of(request), usage) == LinkOutcome::absent)
+    throw not_found("segment", id);
+
+  if (data.views || data.likes || data.shares || data.comments) {
+    MetricsReading reading{data.views, data.likes, data.shares, data.comments, MetricsSource::reported,
+                           now_text()};
+    services.segments.add_reading(id, body.platform, *usage.post_id, reading);
+    count_attempt(body.platform, "reported", id, services);
+  }
+  return segment_response(require_segment(request, services), request, services);
+}
+
+Response unlink_posts(const Request& request, Services& services) {
+  auto query = read_query<UnlinkQuery>(request);
+  auto platform = enum_from<SocialMediaPlatform>(request.path_parameter("platform"));
+  if (!platform)
+    throw invalid_input(
+        {{"platform", "enum", "The platform is one of " + names_of<SocialMediaPlatform>() + "."}});
+  std::string id = require_segment(request, services).segment.segment_id;
+  std::optional<std::string_view> post_id;
+  if (query.post_id) post_id = *query.post_id;
+  auto count = services.segments.unlink_posts(id, owner_of(request), *platform, post_id);
+  if (count == 0)
+    throw Error(ErrorKind::not_found,
+                "The segment has no such post on " + std::string(name_of(*platform)) + ".");
+  return answer(UnlinkedPosts{"Social media post unlinked successfully", count});
+}
+
+Response get_analytics(const Request& request, Services& services) {
+  return answer(analyse(require_segment(request, services).segment));
+}
+
+Response list_history(const Request& request, Services& services) {
+  auto query = read_query<HistoryQuery>(request);
+  SegmentHistory shown{require_segment(request, services).segment.segment_id, {}};
+  auto limit = static_cast<std::size_t>(query.limit.value_or(1'000));
+  for (auto& entry : services.segments.list_history(shown.segment_id, limit)) {
+    const auto& reading = entry.reading;
+    shown.history.push_back({entry.platform, std::move(entry.post_id), reading.views, reading.likes,
+                             reading.shares, reading.comments, reading.source, reading.read_at});
+  }
+  return answer(shown);
+}
+
+Response sync_all(const Request& request, Api& api) {
+  auto body = read_optional_body<SyncRequest>(request);
+  std::string user = user_for(request, body.user_id);
+  take_sync(user, api);
+  NewTask task;
+  task.name = "tasks.batch_sync_social_media_task";
+  task.arguments = "{\"user_id\":";
+  encode(task.arguments, user);
+  task.arguments += ",\"platforms\":";
+  encode(task.arguments, body.platforms);
+  task.arguments += '}';
+  task.user_id = user;
+  task.max_retries = 3;
+  task.time_limit_s = 600;
+  QueuedTask queued{api.services.queue.enqueue(task), TaskStatus::PENDING};
+  Response response = answer(queued, 202);
+  response.set("Location", "/api/tasks/" + percent_encode(queued.task_id));
+  return response;
+}
+
+}  // namespace segments

@@ -1,0 +1,176 @@
+#include "api/fixture.h"
+
+#include <strings.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "api/schema_check.h"
+#include "api/token.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "embedded_queue/embedded_queue.h"
+#include "social/simulator.h"
+#include "sqlite/stores.h"
+
+namespace segments::testing {
+
+namespace {
+
+std::filesystem::path make_folder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "segments-api-XXXXXX").string();
+  if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder");
+  return pattern;
+}
+
+const OpenApi& documented() {
+  static const OpenApi document(make_openapi());
+  return document;
+}
+
+std::string read_range(const FileRange& range) {
+  std::string bytes(static_cast<std::size_t>(range.length), '\0');
+  auto count = ::pread(range.file->descriptor(), bytes.data(), bytes.size(), range.offset);
+  bytes.resize(static_cast<std::size_t>(std::max<ssize_t>(0, count)));
+  return bytes;
+}
+
+}  // namespace
+
+struct Engines {
+  SqliteStores stores;
+  EmbeddedQueue queue;
+  DirectoryObjectStore objects;
+  Platforms platforms;
+
+  explicit Engines(const std::filesystem::path& folder)
+      : stores({.file = folder / "segments.db"}),
+        queue(folder / "queue.db"),
+        objects(folder / "objects", "url-secret"),
+        platforms(make_simulated_platforms({})) {}
+};
+
+std::string Answer::header(std::string_view name) const {
+  for (const auto& [key, value] : response.headers)
+    if (key.size() == name.size() && strncasecmp(key.data(), name.data(), name.size()) == 0) return value;
+  return "";
+}
+
+std::vector<std::string> Answer::faults() const {
+  std::vector<std::string> found;
+  if (!json.is_object() || !json.get_object().contains("errors")) return found;
+  for (const auto& fault : json.at("errors").as_array())
+    found.push_back(std::string(fault.at("pointer").as_string()) + " " +
+                    std::string(fault.at("code").as_string()));
+  return found;
+}
+
+bool Answer::has_fault(std::string_view pointer) const {
+  return std::ranges::any_of(
+      faults(), [&](const std::string& fault) { return fault.substr(0, fault.rfind(' ')) == pointer; });
+}
+
+ApiTest::ApiTest(AuthMode mode) : folder_(make_folder()) {
+  set_log_level(LogLevel::off);
+  settings_.auth = mode;
+  settings_.auth_secret = "auth-secret-of-the-tests-32-bytes";
+  settings_.cursor_secret = "cursor-secret";
+  settings_.max_upload_bytes = 1 << 30;
+  settings_.social_syncs_per_minute = 0;
+  settings_.work_dir = (folder_ / "work").string();
+  engines_ = std::make_unique<Engines>(folder_);
+  services_.reset(new Services{
+      .segments = engines_->stores.segments(),
+      .videos = engines_->stores.videos(),
+      .events = engines_->stores.events(),
+      .totals = engines_->stores.totals(),
+      .objects = engines_->objects,
+      .directory = &engines_->objects,
+      .queue = engines_->queue,
+      .platforms = engines_->platforms,
+      .metrics = metrics_,
+      .probe =
+          [this](const std::string& location) { return probe ? probe(location) : probe_media(location); },
+      .settings = settings_});
+  rebuild();
+}
+
+ApiTest::~ApiTest() {
+  router_.reset();
+  services_.reset();
+  engines_.reset();
+  std::filesystem::remove_all(folder_);
+}
+
+void ApiTest::rebuild() {
+  router_.reset();
+  router_ = make_router(*services_);
+}
+
+std::string ApiTest::token(const std::string& user) {
+  return mint_token(settings_.auth_secret, user, now_ms() + 3'600'000, now_ms());
+}
+
+Answer ApiTest::call(std::string method, std::string target, std::string body, const std::string& user,
+                     Headers headers) {
+  Request request;
+  request.method = method;
+  request.target = target;
+  request.body = std::move(body);
+  request.remote_address = "127.0.0.1";
+  request.headers.emplace_back("host", "api.example:8000");
+  if (!user.empty() && settings_.auth == AuthMode::token)
+    request.headers.emplace_back("authorization", "Bearer " + token(user));
+  for (auto& [name, value] : headers) request.headers.emplace_back(lower_ascii(name), value);
+
+  Answer answer;
+  answer.response = router_->call(request);
+  answer.status = answer.response.status;
+  answer.body = answer.response.file ? read_range(*answer.response.file) : answer.response.body;
+  boost::json::error_code error;
+  if (answer.header("Content-Type").find("json") != std::string::npos)
+    answer.json = boost::json::parse(answer.body, error);
+  EXPECT_FALSE(error) << answer.body;
+  EXPECT_NE(answer.status, 500) << method << " " << target << ": " << answer.body;
+
+  // What was sent to a path that exists is answered as the document says.
+  std::string path = target.substr(0, target.find('?'));
+  bool is_routed = answer.status != 405 && method != "OPTIONS" && !documented().template_of(path).empty();
+  if (is_routed)
+    for (const auto& fault :
+         documented().faults_of(method, path, answer.status, answer.header("Content-Type"), answer.body))
+      ADD_FAILURE() << method << " " << target << " answered " << answer.status << ": " << fault << "\n"
+                    << answer.body;
+  return answer;
+}
+
+Answer ApiTest::post(std::string target, std::string body, const std::string& user, Headers headers) {
+  headers.emplace_back("Content-Type", "application/json");
+  return call("POST", std::move(target), std::move(body), user, std::move(headers));
+}
+
+Answer ApiTest::put(std::string target, std::string body, const std::string& user, Headers headers) {
+  headers.emplace_back("Content-Type", "application/json");
+  return call("PUT", std::move(target), std::move(body), user, std::move(headers));
+}
+
+std::string ApiTest::create_segment(const std::string& user, const std::string& video_id, int number,
+                                    const std::string& more) {
+  auto answer = post("/api/segments",
+                     R"({"video_id":")" + video_id + R"(","segment_type":"processed","segment_number":)" +
+                         std::to_string(number) + R"(,"s3_key":"processed/)" + video_id + "/segment_" +
+                         std::to_string(number) + R"(.mp4","duration":12.5,"file_size":1000)" +
+                         (more.empty() ? "" : "," + more) +
+                         (settings_.auth == AuthMode::none ? ",\"user_id\":\"" + user + "\"" : "") + "}",
+                     user);
+  EXPECT_EQ(answer.status, 201) << answer.body;
+  return answer.status == 201 ? answer.text("segment_id") : "";
+}
+
+void ApiTest::put_object(const std::string& key, std::string_view bytes, const std::string& type) {
+  auto writer = engines_->objects.write_object(key, type);
+  writer->write(bytes);
+  writer->commit();
+}
+
+}  // namespace segments::testing
