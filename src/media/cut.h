@@ -1,5 +1,5 @@
-// Cutting: a file in, files out. Runs in the task's own process; the ffmpeg program runs as its child in the same
-// process group, with limits of time and memory.
+// Cutting: a file in, files out. Runs in the task's own process; the ffmpeg program runs as its child in the
+// same process group, with limits of time and memory.
 #pragma once
 
 #include <functional>
@@ -19,27 +19,29 @@ struct MediaLimits {
 
 struct Piece {
   std::string path;
-  std::string content_type;  // "video/mp4", "video/webm", "video/quicktime"
-  std::string extension;     // "mp4"
-  double start = 0, end = 0; // true ones, seconds of the source
-  double duration = 0;       // as probed in the piece
+  std::string content_type;   // "video/mp4", "video/webm", "video/quicktime"
+  std::string extension;      // "mp4"
+  double start = 0, end = 0;  // true ones, seconds of the source
+  double duration = 0;        // as probed in the piece
 };
 
 struct CutRequest {
-  std::string source;             // path
-  std::string output_dir;         // pieces become segment_001.mp4, …
+  std::string source;      // path
+  std::string output_dir;  // pieces become segment_001.mp4, …
   std::vector<Cut> cuts;
   CuttingMode mode = CuttingMode::exact;
-  std::vector<std::string> texts; // one per cut; "" for none. A text makes its piece exact.
+  std::vector<std::string> texts;  // one per cut; "" for none. A text makes its piece exact.
   MediaLimits limits;
 };
 
-// `on_piece(index, piece)` is called as each is done. keyframe mode: pieces begin and end at keyframes at or before the
-// cuts; cuts that fall on the same keyframe become one piece, so fewer may come out than were asked for.
-// Throws Error{invalid} with one plain sentence when the source cannot be cut.
-std::vector<Piece> cut_media(const CutRequest&, const MediaInfo&, const std::function<void(std::size_t, const Piece&)>& on_piece);
+// `on_piece(index, piece)` is called as each is done. keyframe mode: pieces begin and end at keyframes at or
+// before the cuts; cuts that fall on the same keyframe become one piece, so fewer may come out than were
+// asked for. Throws Error{invalid} with one plain sentence when the source cannot be cut.
+std::vector<Piece> cut_media(const CutRequest&, const MediaInfo&,
+                             const std::function<void(std::size_t, const Piece&)>& on_piece);
 
-// A JPEG of at most 640 pixels on its longer side, from about `at` seconds. False when the file has no picture.
+// A JPEG of at most 640 pixels on its longer side, from about `at` seconds. False when the file has no
+// picture.
 bool make_thumbnail(const std::string& source, const std::string& output, double at, const MediaLimits&);
 // The audio alone as AAC in an .m4a. False when the file has none.
 bool extract_audio(const std::string& source, const std::string& output, const MediaLimits&);
