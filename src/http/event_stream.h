@@ -10,8 +10,8 @@ namespace segments {
 class EventStream {
  public:
   virtual ~EventStream() = default;
-  // Queues one whole event's bytes. A client that does not read loses its connection when 1 MiB waits (it comes back
-  // with Last-Event-ID and misses nothing). False when the stream is closed.
+  // Queues one whole event's bytes. A client that does not read loses its connection when 1 MiB waits (it
+  // comes back with Last-Event-ID and misses nothing). False when the stream is closed.
   virtual bool send(std::shared_ptr<const std::string> event) = 0;
   virtual void close() = 0;  // after what is queued
   virtual bool is_closed() const = 0;

@@ -24,8 +24,8 @@ struct Request {
   std::optional<std::int64_t> content_length;  // of an upload
 
   // Set by the router's `admit` hook:
-  std::string user;       // whose request it is
-  bool trusted = false;   // auth mode `none`: ownership is not checked
+  std::string user;         // whose request it is
+  bool trusted = false;     // auth mode `none`: ownership is not checked
   bool user_named = false;  // auth mode `none`: the request itself names the user
 
   std::string_view header(std::string_view lower_case_name) const;  // "" when absent

@@ -35,10 +35,12 @@ struct FileRange {
 
 struct Response {
   int status = 200;
-  std::vector<std::pair<std::string, std::string>> headers;  // without Content-Length, Date, Connection: the server adds them
+  std::vector<std::pair<std::string, std::string>>
+      headers;  // without Content-Length, Date, Connection: the server adds them
   std::string body;
   std::optional<FileRange> file;  // instead of body
-  // Instead of body: called once the head is sent, with the stream to feed. The connection closes when the stream is closed.
+  // Instead of body: called once the head is sent, with the stream to feed. The connection closes when the
+  // stream is closed.
   std::function<void(std::shared_ptr<EventStream>)> stream;
 
   void set(std::string_view name, std::string_view value);  // replaces

@@ -1,5 +1,6 @@
-// From a request to its answer: finds the route, opens the request's scope (id, log, metrics), catches what handlers
-// throw and turns it into application/problem+json. Knows no socket, so tests call it directly. Any thread may call.
+// From a request to its answer: finds the route, opens the request's scope (id, log, metrics), catches what
+// handlers throw and turns it into application/problem+json. Knows no socket, so tests call it directly. Any
+// thread may call.
 #pragma once
 
 #include <functional>
@@ -15,10 +16,12 @@
 
 namespace segments {
 
-// Where a handler runs: on the I/O thread (microseconds, a read of SQLite), or on the pool (waits for disks, networks, commits).
+// Where a handler runs: on the I/O thread (microseconds, a read of SQLite), or on the pool (waits for disks,
+// networks, commits).
 enum class Runs { inline_, on_pool };
 
-// Receives the body of an upload piece by piece, on the pool. Destroyed without finish(): the client went away.
+// Receives the body of an upload piece by piece, on the pool. Destroyed without finish(): the client went
+// away.
 class BodySink {
  public:
   virtual ~BodySink() = default;
@@ -28,7 +31,8 @@ class BodySink {
 
 struct RouteHandler {
   std::string method;
-  std::string pattern;  // "/api/segments/{segment_id}", "/media/{key...}" (the rest of the path, with slashes)
+  std::string
+      pattern;  // "/api/segments/{segment_id}", "/media/{key...}" (the rest of the path, with slashes)
   Runs runs = Runs::inline_;
   bool is_public = false;  // admit() may leave it without a user
   std::function<Response(const Request&)> handle;
@@ -37,9 +41,11 @@ struct RouteHandler {
 };
 
 struct RouterOptions {
-  // Sets request.user or throws Error{unauthorized, rate_limited}. Runs before every handler; `is_public` of the route.
+  // Sets request.user or throws Error{unauthorized, rate_limited}. Runs before every handler; `is_public` of
+  // the route.
   std::function<void(Request&, bool is_public)> admit;
-  // Headers added to every answer, errors too (CORS). Also answers the preflight: status 204 for OPTIONS on a known path.
+  // Headers added to every answer, errors too (CORS). Also answers the preflight: status 204 for OPTIONS on a
+  // known path.
   std::function<void(const Request&, Response&)> decorate;
   Metrics* metrics = nullptr;
 };
@@ -49,32 +55,44 @@ class Router {
   Router(std::vector<RouteHandler> routes, RouterOptions);
 
   struct Match {
-    const RouteHandler* route = nullptr;  // null: `answer` is the answer (404, 405 with Allow, preflight, 400)
+    const RouteHandler* route =
+        nullptr;  // null: `answer` is the answer (404, 405 with Allow, preflight, 400)
     Response answer;
+    const RouteHandler* found = nullptr;  // for conclude(): the route, also where admit() refused the request
   };
   // Fills path, query, path parameters and request id; matches and admits. Never throws.
   Match prepare(Request&) const;
-  // Runs the handler within the request's scope. Never throws. HEAD runs GET's handler; the server drops the body.
+  // Runs the handler within the request's scope. Never throws. HEAD runs GET's handler; the server drops the
+  // body.
   Response respond(const RouteHandler&, const Request&) const;
-  // The same for uploads: begin() gives a sink, or an answer that refuses. write/finish through the guards below.
+  // The same for uploads: begin() gives a sink, or an answer that refuses. write/finish through the guards
+  // below.
   struct Upload {
     std::unique_ptr<BodySink> sink;
     Response refusal;  // when there is no sink
   };
   Upload begin_upload(const RouteHandler&, const Request&) const;
-  std::optional<Response> write_upload(BodySink&, const Request&, std::string_view piece) const;  // an answer ends the upload
+  std::optional<Response> write_upload(BodySink&, const Request&,
+                                       std::string_view piece) const;  // an answer ends the upload
   Response finish_upload(BodySink&, const Request&) const;
 
   // prepare() and respond() (or the whole upload from request.body) in one, for tests and tools.
   Response call(Request) const;
-  // Adds the decoration, request id, and writes log line and metrics. The server calls it once per request, with the final answer.
+  // An id for the log and the answer: the caller's own X-Request-Id where it is well-formed, else a fresh
+  // one.
+  void identify(Request&) const;
+  // Adds the decoration, request id, and writes log line and metrics. The server calls it once per request,
+  // with the final answer.
   void conclude(const Request&, const RouteHandler*, Response&, double seconds) const;
 
   const std::vector<RouteHandler>& routes() const { return routes_; }
 
  private:
+  struct Table;  // the index of patterns and the metrics of each route
+
   std::vector<RouteHandler> routes_;
   RouterOptions options_;
+  std::shared_ptr<const Table> table_;
 };
 
 // RFC 9457. Internal errors say nothing of their cause.

@@ -1,0 +1,89 @@
+// One client's connection: reads requests, has them answered, writes the answers. Lives on one loop's thread.
+#pragma once
+
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "http/asio.h"
+#include "http/loop.h"
+#include "http/parser.h"
+
+namespace segments::http {
+
+class Connection final : public Tracked {
+ public:
+  Connection(Loop&, Socket, std::string remote_address, Place);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Until the client or the server ends it, or it has become an event stream.
+  Task<void> run();
+
+  void sweep(Millis now) override;
+  void stop_gracefully() override;
+
+ private:
+  enum class Read { done, closed, timed_out, too_large, malformed };
+
+  // Reading (connection_read.cc).
+  Task<Read> read_head(bool first);
+  Read parse_head();
+  Task<Read> read_body(std::string& body, std::uint64_t limit);
+  Task<Read> read_piece(std::string& piece, std::size_t enough);
+  Read parse_body();
+  Task<Read> read_some();
+  void make_room();
+  void widen_buffer();
+  Task<Read> send_continue();
+  Task<void> linger();
+  int head_status(Read) const;
+
+  // Answering (connection.cc, connection_upload.cc).
+  Task<void> exchange();
+  Task<void> answer_route(const RouteHandler&, Response&);
+  Task<void> answer_upload(const RouteHandler&, Response&);
+  Task<Response> receive_body(BodySink&);
+  Task<void> refuse(int status);
+  Response body_problem(Read);
+  bool has_unread_body() const { return parser_ && parser_->is_header_done() && !parser_->is_done(); }
+
+  // Writing (connection_write.cc).
+  Task<bool> write_answer(Response&);
+  Task<bool> write_bytes(std::string_view head, std::string_view body, int flags);
+  Task<bool> write_file(const FileRange&);
+  Task<bool> wait_until_writable();
+  void encode_head(std::string& out, const Response&) const;
+
+  void become_stream(Response&);
+  void set_deadline(int seconds) { deadline_ = steady_ms() + seconds * 1000LL; }
+  void clear_deadline() { deadline_ = std::numeric_limits<Millis>::max(); }
+
+  Loop& loop_;
+  Shared& shared_;
+  Socket socket_;
+  Place place_;
+  std::string remote_address_;
+  Millis deadline_ = std::numeric_limits<Millis>::max();
+  bool is_idle_ = true;      // between requests: a graceful stop ends it at once
+  bool keep_alive_ = false;  // after the answer at hand
+  bool is_http_10_ = false;  // such a client wants to be told that the connection stays
+  bool on_pool_ = false;     // the answer came from the pool, so its stream is begun there too
+
+  std::unique_ptr<char[]> buffer_;  // bytes begin_..end_ are read and not yet parsed
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  std::size_t head_bytes_ = 0;
+
+  Request request_;
+  std::optional<RequestParser> parser_;
+  std::chrono::steady_clock::time_point started_;
+};
+
+Task<void> serve(std::unique_ptr<Connection>);
+
+}  // namespace segments::http

@@ -1,0 +1,144 @@
+#include "http/loop.h"
+
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/connection.h"
+#include "http/event_connection.h"
+#include "http/range.h"
+
+namespace segments::http {
+
+namespace {
+
+constexpr auto sweep_period = std::chrono::milliseconds(500);
+
+}  // namespace
+
+Shared::Shared(const Router& r, const ServerOptions& o, Metrics* metrics) : router(r), options(o) {
+  pool.emplace(o.pool_threads, o.pool_queue, metrics);
+  if (!metrics) return;
+  connections_gauge = &metrics->gauge("http_connections", "Open connections, event streams among them.");
+  streams_gauge = &metrics->gauge("http_event_streams", "Open event streams.");
+}
+
+Place::Place(Shared& shared, std::atomic<int>& on_loop) : shared_(&shared), on_loop_(&on_loop) {
+  shared.open.fetch_add(1);
+  on_loop.fetch_add(1, std::memory_order_relaxed);
+  if (shared.connections_gauge) shared.connections_gauge->add(1);
+}
+
+Place::~Place() {
+  if (!shared_) return;
+  on_loop_->fetch_sub(1, std::memory_order_relaxed);
+  if (shared_->connections_gauge) shared_->connections_gauge->add(-1);
+  if (shared_->open.fetch_sub(1) != 1 || !shared_->stopping) return;
+  std::lock_guard lock(shared_->mutex);
+  shared_->closed.notify_all();
+}
+
+Loop::Loop(Shared& s) : shared(s), work_(context.get_executor()), timer_(context.get_executor()) {
+  tick();
+}
+
+Loop::~Loop() = default;
+
+void Loop::run() {
+  // sendfile() has no flag that keeps it from raising SIGPIPE.
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  context.run();
+}
+
+void Loop::tick() {
+  date = format_http_date(now_ms());
+  auto now = steady_ms();
+  // From the back: an entry that leaves is replaced by the last one, which has been seen.
+  for (auto i = tracked_.size(); i-- > 0;)
+    if (i < tracked_.size()) tracked_[i]->sweep(now);
+  timer_.expires_after(sweep_period);
+  timer_.async_wait([this](error_code error) {
+    if (!error) tick();
+  });
+}
+
+// An accepted socket on its way to its thread; closed when it does not get there.
+struct Loop::Accepted {
+  Accepted(int s, std::string remote, Place p)
+      : socket(s), remote_address(std::move(remote)), place(std::move(p)) {}
+  ~Accepted() {
+    if (socket >= 0) ::close(socket);
+  }
+  Accepted(const Accepted&) = delete;
+  Accepted& operator=(const Accepted&) = delete;
+
+  int socket;
+  std::string remote_address;
+  Place place;
+};
+
+void Loop::adopt(int socket, std::string remote_address) {
+  auto accepted = std::make_unique<Accepted>(socket, std::move(remote_address), Place(shared, connections_));
+  asio::post(context, [this, accepted = std::move(accepted)] { begin(*accepted); });
+}
+
+void Loop::begin(Accepted& accepted) {
+  int yes = 1;
+  setsockopt(accepted.socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  error_code error;
+  Socket socket(context.get_executor());
+  socket.assign(asio::ip::tcp::v4(), accepted.socket, error);
+  if (error) return;
+  accepted.socket = -1;
+  auto connection = std::make_unique<Connection>(*this, std::move(socket), std::move(accepted.remote_address),
+                                                 std::move(accepted.place));
+  asio::co_spawn(context.get_executor(), serve(std::move(connection)), asio::detached);
+}
+
+void Loop::add(Tracked& entry) {
+  entry.position_ = tracked_.size();
+  tracked_.push_back(&entry);
+}
+
+void Loop::remove(Tracked& entry) {
+  tracked_.back()->position_ = entry.position_;
+  tracked_[entry.position_] = tracked_.back();
+  tracked_.pop_back();
+}
+
+void Loop::wake(std::shared_ptr<EventConnection> stream) {
+  std::lock_guard lock(woken_mutex_);
+  woken_.push_back(std::move(stream));
+  // One wake-up of the thread serves all the streams that an event goes to.
+  if (woken_.size() == 1) asio::post(context, [this] { flush_woken(); });
+}
+
+void Loop::flush_woken() {
+  std::vector<std::shared_ptr<EventConnection>> streams;
+  {
+    std::lock_guard lock(woken_mutex_);
+    streams.swap(woken_);
+  }
+  for (auto& stream : streams) stream->flush();
+}
+
+void Loop::stop_gracefully() {
+  asio::post(context, [this] {
+    for (auto i = tracked_.size(); i-- > 0;)
+      if (i < tracked_.size()) tracked_[i]->stop_gracefully();
+  });
+}
+
+void Loop::abandon_all() {
+  for (auto i = tracked_.size(); i-- > 0;)
+    if (i < tracked_.size()) tracked_[i]->abandon();
+  std::lock_guard lock(woken_mutex_);
+  woken_.clear();
+}
+
+}  // namespace segments::http

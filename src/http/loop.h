@@ -1,0 +1,110 @@
+// One I/O thread: its io_context, the connections and event streams that live on it, and one coarse timer
+// that keeps everybody's deadlines. All but adopt(), wake(), stop() and the counts is called on the loop's
+// own thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/metrics.h"
+#include "base/time.h"
+#include "http/asio.h"
+#include "http/pool.h"
+#include "http/router.h"
+#include "http/server.h"
+
+namespace segments::http {
+
+class EventConnection;
+class Loop;
+
+// What every part of one server shares.
+struct Shared {
+  Shared(const Router& r, const ServerOptions& o, Metrics* metrics);
+
+  const Router& router;
+  const ServerOptions options;
+  Gauge* connections_gauge = nullptr;
+  Gauge* streams_gauge = nullptr;
+  std::atomic<bool> stopping{false};
+  std::atomic<int> open{0};
+  std::mutex mutex;
+  std::condition_variable closed;  // `open` has fallen
+  std::optional<Pool> pool;
+};
+
+// A connection's place among max_connections, held from accept to close.
+class Place {
+ public:
+  Place(Shared&, std::atomic<int>& on_loop);
+  Place(Place&& other) noexcept : shared_(std::exchange(other.shared_, nullptr)), on_loop_(other.on_loop_) {}
+  ~Place();
+
+ private:
+  Shared* shared_;
+  std::atomic<int>* on_loop_;
+};
+
+// What the loop's timer looks after.
+class Tracked {
+ public:
+  virtual void sweep(Millis now) = 0;
+  virtual void stop_gracefully() = 0;
+  virtual void abandon() {}  // the server ends; its threads run no more
+
+ protected:
+  ~Tracked() = default;
+
+ private:
+  friend class Loop;
+  std::size_t position_ = 0;
+};
+
+class Loop {
+ public:
+  explicit Loop(Shared&);
+  ~Loop();
+
+  void run();                                          // until stop_now()
+  void adopt(int socket, std::string remote_address);  // any thread
+  void wake(std::shared_ptr<EventConnection>);         // any thread: its events are written soon
+  void stop_gracefully();                              // any thread
+  void stop_now() { context.stop(); }                  // any thread
+  void abandon_all();                                  // once run() has returned
+  int connections() const { return connections_.load(std::memory_order_relaxed); }
+
+  void add(Tracked&);
+  void remove(Tracked&);
+
+  Shared& shared;
+  std::string date;                    // of the Date header
+  std::string head;                    // where heads of answers are put together
+  std::array<char, 4096> discarded{};  // what clients of event streams send
+
+ private:
+  void tick();
+  void flush_woken();
+  struct Accepted;
+  void begin(Accepted&);
+
+  // What connections touch when they go is declared before the context, which ends the last of them.
+  std::vector<Tracked*> tracked_;
+  std::atomic<int> connections_{0};
+
+ public:
+  asio::io_context context{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
+
+ private:
+  std::mutex woken_mutex_;
+  std::vector<std::shared_ptr<EventConnection>> woken_;
+  asio::executor_work_guard<Executor> work_;
+  Timer timer_;
+};
+
+}  // namespace segments::http

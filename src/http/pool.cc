@@ -1,0 +1,54 @@
+#include "http/pool.h"
+
+namespace segments::http {
+
+Pool::Pool(int max_threads, int max_queued, Metrics* metrics)
+    : max_threads_(static_cast<std::size_t>(std::max(1, max_threads))),
+      max_queued_(static_cast<std::size_t>(std::max(0, max_queued))) {
+  if (metrics)
+    queued_gauge_ = &metrics->gauge("http_pool_queued", "Handlers that wait for a thread of the pool.");
+}
+
+Pool::~Pool() {
+  std::deque<Job> dropped;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    dropped.swap(jobs_);
+  }
+  wake_.notify_all();
+  for (auto& thread : threads_) thread.join();
+}
+
+bool Pool::add(Job job, Entry entry) {
+  {
+    std::lock_guard lock(mutex_);
+    bool must_wait = jobs_.size() >= idle_ && threads_.size() >= max_threads_;
+    if (must_wait && entry == Entry::new_work && jobs_.size() >= idle_ + max_queued_) return false;
+    jobs_.push_back(std::move(job));
+    if (queued_gauge_) queued_gauge_->set(static_cast<double>(jobs_.size()));
+    if (jobs_.size() > idle_ && threads_.size() < max_threads_) threads_.emplace_back([this] { run(); });
+  }
+  wake_.notify_one();
+  return true;
+}
+
+void Pool::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ++idle_;
+    wake_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
+    --idle_;
+    if (stopping_) return;
+    {
+      auto job = std::move(jobs_.front());
+      jobs_.pop_front();
+      if (queued_gauge_) queued_gauge_->set(static_cast<double>(jobs_.size()));
+      lock.unlock();
+      job();
+    }
+    lock.lock();
+  }
+}
+
+}  // namespace segments::http

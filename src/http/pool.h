@@ -1,0 +1,68 @@
+// Threads for handlers that wait, made when first needed. Bounded: what does not fit is refused at once.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/metrics.h"
+#include "http/asio.h"
+
+namespace segments::http {
+
+class Pool {
+ public:
+  using Job = std::function<void()>;
+  enum class Entry { new_work, continued };  // work that goes on with what was begun is never refused
+
+  Pool(int max_threads, int max_queued, Metrics*);
+  ~Pool();  // drops what is queued, waits for what runs
+
+  bool add(Job, Entry);  // false when the queue is full
+
+ private:
+  void run();
+
+  const std::size_t max_threads_;
+  const std::size_t max_queued_;
+  Gauge* queued_gauge_ = nullptr;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job> jobs_;
+  std::vector<std::thread> threads_;
+  std::size_t idle_ = 0;
+  bool stopping_ = false;
+};
+
+// Starts work on the pool for a coroutine, which resumes on its own thread.
+struct PoolStart {
+  Pool* pool;
+  Executor executor;
+  Pool::Entry entry;
+  Pool::Job* work;
+
+  template <class Handler>
+  void operator()(Handler&& handler) {
+    auto waiting = std::make_shared<std::decay_t<Handler>>(std::forward<Handler>(handler));
+    auto job = [work = work, executor = executor, waiting]() mutable {
+      (*work)();
+      // The pool's thread lets go of the coroutine before the coroutine's own thread may run it.
+      asio::post(executor, [resumed = std::move(waiting)] { (*resumed)(true); });
+    };
+    if (!pool->add(std::move(job), entry))
+      asio::post(executor, [resumed = std::move(waiting)] { (*resumed)(false); });
+  }
+};
+
+// False when the pool is full: `work` has not run. `work` must not throw and outlives the wait.
+inline Task<bool> run_on_pool(Pool& pool, Executor executor, Pool::Entry entry, Pool::Job& work) {
+  PoolStart start{&pool, executor, entry, &work};
+  const asio::use_awaitable_t<Executor> token;
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>&, void(bool)>(start, token);
+}
+
+}  // namespace segments::http
