@@ -24,7 +24,7 @@ struct DatabaseOptions {
   std::int64_t max_pages = 0;  // 0: no bound
   std::string name = "store";  // label of its metrics
   // Prepares every connection: registers SQL functions.
-  std::function<void(Connection&)> on_open;
+  std::function<void(Connection&)> on_open = {};
 };
 
 class Database {

@@ -1,0 +1,35 @@
+// SQLite passes the contract suites of the stores.
+
+#include "sqlite/stores.h"
+#include "sqlite/test_folder.h"
+#include "store/event_log_contract.h"
+#include "store/segment_list_contract.h"
+#include "store/segment_store_contract.h"
+#include "store/video_store_contract.h"
+
+namespace segments::contract {
+
+namespace {
+
+class SqliteUnderTest : public Stores {
+ public:
+  SegmentStore& segments() override { return stores_.segments(); }
+  VideoStore& videos() override { return stores_.videos(); }
+  EventLog& events() override { return stores_.events(); }
+  Totals& totals() override { return stores_.totals(); }
+
+ private:
+  sqlite::TestFolder folder_;
+  SqliteStores stores_{{.file = folder_.path() / "segments.db"}};
+};
+
+const StoresFactory sqlite_factory{"Sqlite", [] { return std::make_unique<SqliteUnderTest>(); }};
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Stores, SegmentStoreContract, testing::Values(sqlite_factory), name_of_factory);
+INSTANTIATE_TEST_SUITE_P(Stores, SegmentListContract, testing::Values(sqlite_factory), name_of_factory);
+INSTANTIATE_TEST_SUITE_P(Stores, VideoStoreContract, testing::Values(sqlite_factory), name_of_factory);
+INSTANTIATE_TEST_SUITE_P(Stores, EventLogContract, testing::Values(sqlite_factory), name_of_factory);
+
+}  // namespace segments::contract
