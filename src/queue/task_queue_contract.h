@@ -185,7 +185,7 @@ TEST_P(TaskQueueContract, a_delayed_task_waits_for_its_time) {
 }
 
 TEST_P(TaskQueueContract, a_delayed_task_does_not_hold_up_others_of_its_priority) {
-  for (int i = 0; i < 300; ++i)
+  for (int i = 0; i < 150; ++i)
     queue->enqueue({.name = "tasks.test", .not_before = clock + hour_ms, .priority = i % 3});
   enqueue("now");
   EXPECT_EQ(lease_ids(10), std::vector<std::string>{"now"});

@@ -51,7 +51,7 @@ void Supervisor::run(const std::atomic<bool>& stop) {
 }
 
 void Supervisor::start(Slot& slot) {
-  slot.ready = slot.ending = false;
+  slot.ready = false;
   try {
     slot.process = std::make_unique<SlotProcess>(options_.slot_command);
   } catch (const Error& error) {
@@ -81,6 +81,7 @@ void Supervisor::watch(Slot& slot) {
   if (is_broken || now_ >= slot.kill_at) slot.process->kill_group();
   if (!slot.process->is_gone()) return;
   slot.process.reset();
+  slot.ending = false;
   // One that dies before it is ready would only die again.
   slot.failed_starts = slot.ready ? 0 : slot.failed_starts + 1;
   slot.start_at = slot.ready ? now_ : now_ + std::min<Millis>(5000, 100 << std::min(slot.failed_starts, 6));
