@@ -1,0 +1,76 @@
+#include "app/child_probe.h"
+
+#include <unistd.h>
+
+#include <optional>
+
+#include "app/self.h"
+#include "base/log.h"
+#include "describe/decode.h"
+#include "media/child.h"
+
+namespace segments {
+
+BOOST_DESCRIBE_STRUCT(MediaInfo, (),
+                      (duration, container_duration, container, has_video, has_audio, video_codec,
+                       audio_codec, width, height, rotation, frame_rate, bit_rate))
+BOOST_DESCRIBE_ENUM(ErrorKind, malformed, unauthorized, forbidden, not_found, conflict, precondition_failed,
+                    too_large, unsupported_media, invalid, rate_limited, unavailable, internal)
+
+namespace {
+
+constexpr int probe_seconds = 30, probe_memory_mb = 1024;
+
+struct ProbeAnswer {
+  std::optional<MediaInfo> media;
+  std::optional<ErrorKind> kind;
+  std::string error;
+};
+BOOST_DESCRIBE_STRUCT(ProbeAnswer, (), (media, kind, error))
+
+// Codecs may have written lines of their own before.
+std::string last_line(std::string text) {
+  while (text.ends_with('\n')) text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+MediaInfo read_answer(const ChildResult& result, const std::string& location) {
+  std::optional<ProbeAnswer> answer;
+  if (result.exit_code == 0) answer = decode<ProbeAnswer>(std::string_view(last_line(result.errors)));
+  if (answer && answer->media) return *answer->media;
+  if (answer && answer->kind) throw Error(*answer->kind, answer->error);
+  log_warning("media.probe_died",
+              {{"location", location}, {"signal", result.signal}, {"timed_out", result.timed_out}});
+  throw Error(ErrorKind::invalid, result.timed_out ? "The file takes too long to read; it is no usable video."
+                                                   : "The file is damaged; it is no usable video.");
+}
+
+}  // namespace
+
+std::function<MediaInfo(const std::string& location)> make_child_probe(const Config& config) {
+  ChildLimits limits;
+#ifndef SEGMENTS_SANITIZED  // sanitizers reserve terabytes of addresses
+  limits.memory_mb = probe_memory_mb;
+#endif
+  limits.seconds = std::min(probe_seconds, config.media_seconds);
+  return [limits](const std::string& location) {
+    return read_answer(run_child({own_program(), "media-probe", location}, "", limits), location);
+  };
+}
+
+int run_media_probe(const std::string& location) {
+  ProbeAnswer answer;
+  try {
+    answer.media = probe_media(location);
+  } catch (const Error& error) {
+    answer.kind = error.kind();
+    answer.error = error.what();
+  } catch (const std::bad_alloc&) {
+    answer.kind = ErrorKind::invalid;
+    answer.error = "The file asks for too much memory; it is no usable video.";
+  }
+  std::string text = "\n" + encode(answer) + "\n";
+  return write(STDERR_FILENO, text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1;
+}
+
+}  // namespace segments

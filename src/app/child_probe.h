@@ -1,0 +1,19 @@
+// Probing in a child process: a broken file that makes a demuxer crash, hang or eat memory costs one request,
+// not the server.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "app/config.h"
+#include "media/probe.h"
+
+namespace segments {
+
+// Runs `segments media-probe LOCATION` within limits. The error kinds are those of probe_media(). Any thread
+// may call.
+std::function<MediaInfo(const std::string& location)> make_child_probe(const Config&);
+// The child's side: writes the answer to standard error, the one stream that a parent's run_child() reads.
+int run_media_probe(const std::string& location);
+
+}  // namespace segments

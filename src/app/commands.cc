@@ -1,0 +1,177 @@
+#include "app/commands.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <optional>
+
+#include "api/handlers.h"
+#include "api/routes.h"
+#include "api/token.h"
+#include "app/child_probe.h"
+#include "app/engines.h"
+#include "app/version.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace segments {
+namespace {
+
+constexpr const char* usage =
+    "Segments cuts videos into segments, keeps them, and tracks how they perform.\n"
+    "\n"
+    "usage: segments COMMAND [FLAGS]\n"
+    "\n"
+    "  serve                        the HTTP server, and a worker beside it\n"
+    "  worker [--concurrency N]     a worker alone, on the same data folder\n"
+    "  token --user NAME [--expires 30d]\n"
+    "                               prints a token for the API (s, m, h, d, w; without: until the secret "
+    "changes)\n"
+    "  config                       the table of the settings in Markdown\n"
+    "  openapi                      the OpenAPI document of the API\n"
+    "  version                      this program's version\n"
+    "  COMMAND --help               the flags of a command\n"
+    "\n"
+    "Settings come from flags (--data-dir=PATH or --data-dir PATH), the environment (SEGMENTS_DATA_DIR) and "
+    "a file .env,\n"
+    "in this order.\n";
+
+// A command line that is wrong, as opposed to a setting's value.
+struct WrongCall {
+  std::string sentence;
+};
+
+using Flags = std::map<std::string, std::string>;
+
+// `own` are the command's flags besides the settings, by their names without dashes.
+Flags parse_flags(const std::vector<std::string>& arguments, const std::vector<std::string>& own) {
+  Flags flags;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const auto& argument = arguments[i];
+    if (argument.size() < 3 || !argument.starts_with("--"))
+      throw WrongCall{"\"" + argument + "\" is not understood."};
+    auto equals = argument.find('=');
+    std::string name = argument.substr(2, equals == std::string::npos ? equals : equals - 2);
+    bool is_known = std::find(own.begin(), own.end(), name) != own.end();
+    for_each_member<Config>(
+        [&](const char* member, auto) { is_known = is_known || flag_of(member) == "--" + name; });
+    if (!is_known) throw WrongCall{"There is no flag --" + name + "."};
+    if (flags.contains(name)) throw WrongCall{"--" + name + " is given twice."};
+    if (equals == std::string::npos && i + 1 == arguments.size())
+      throw WrongCall{"--" + name + " needs a value."};
+    flags[name] = equals == std::string::npos ? arguments[++i] : argument.substr(equals + 1);
+  }
+  return flags;
+}
+
+// Reads the configuration and sets the log up by it.
+Config configure(const Flags& flags) {
+  ConfigSources sources = read_sources();
+  for_each_member<Config>([&](const char* member, auto) {
+    if (auto found = flags.find(flag_of(member).substr(2)); found != flags.end())
+      sources.flags[key_of(member)] = found->second;
+  });
+  Config config = read_config(sources);
+  set_log_level(config.log_level);
+  if (!config.log_file.empty() && !set_log_file(config.log_file))
+    throw Error(ErrorKind::unavailable, "The log file " + config.log_file + " cannot be opened.");
+  return config;
+}
+
+// "30d" in milliseconds.
+Millis parse_span(std::string_view text) {
+  constexpr std::pair<char, Millis> units[] = {
+      {'s', 1'000}, {'m', 60'000}, {'h', 3'600'000}, {'d', 86'400'000}, {'w', 604'800'000}};
+  for (auto [unit, length] : units) {
+    if (!text.ends_with(unit)) continue;
+    auto count = parse_integer(text.substr(0, text.size() - 1));
+    if (count && *count > 0 && *count <= 1'000'000) return *count * length;
+  }
+  throw WrongCall{"--expires is a number with s, m, h, d or w after it, as 30d."};
+}
+
+int print_token(const std::vector<std::string>& arguments) {
+  Flags flags = parse_flags(arguments, {"user", "expires"});
+  if (!flags.contains("user")) throw WrongCall{"--user NAME is needed."};
+  if (const char* fault = fault_of_user_id(flags["user"])) throw WrongCall{fault};
+  Millis now = now_ms();
+  std::optional<Millis> expires;
+  if (flags.contains("expires")) expires = now + parse_span(flags["expires"]);
+  Config config = configure(flags);
+  make_data_folder(config);
+  std::cout << mint_token(load_auth_secret(config), flags["user"], expires, now) << "\n";
+  return 0;
+}
+
+int run_serve(const std::vector<std::string>& arguments) {
+  Config config = configure(parse_flags(arguments, {}));
+  check_may_serve(config);
+  export_config(config);
+  return serve(config);
+}
+
+int run_work(const std::vector<std::string>& arguments) {
+  Flags flags = parse_flags(arguments, {"concurrency"});
+  if (flags.contains("concurrency")) {
+    if (flags.contains("workers"))
+      throw WrongCall{"--concurrency and --workers mean the same; one is enough."};
+    flags["workers"] = flags["concurrency"];
+  }
+  Config config = configure(flags);
+  // 0 keeps `serve` from running tasks itself; this command runs some.
+  if (config.workers == 0) config.workers = Config{}.workers;
+  export_config(config);
+  return work(config, config.workers);
+}
+
+int print_help(const std::string& command) {
+  if (command == "serve" || command == "worker") {
+    std::cout << "usage: segments " << command << (command == "worker" ? " [--concurrency N]" : "")
+              << " [FLAGS]\n\nEach setting by its flag, its variable and what it may be:\n\n"
+              << print_settings();
+  } else {
+    std::cout << usage;
+  }
+  return 0;
+}
+
+int dispatch(const std::vector<std::string>& arguments) {
+  std::string command = arguments.empty() ? "" : arguments[0];
+  if (command == "media-probe" && arguments.size() == 2) return run_media_probe(arguments[1]);
+  if (command == "--help" || command == "-h" || command == "help") return print_help("");
+  if (std::any_of(arguments.begin(), arguments.end(),
+                  [](const auto& a) { return a == "--help" || a == "-h"; }))
+    return print_help(command);
+  if (command == "serve") return run_serve(arguments);
+  if (command == "worker") return run_work(arguments);
+  if (command == "worker-slot") return work_in_slot(configure({}));
+  if (command == "token") return print_token(arguments);
+  if (command == "openapi") return std::cout << make_openapi() << "\n", 0;
+  if (command == "config") return std::cout << print_settings_markdown(), 0;
+  if (command == "version" || command == "--version") return std::cout << "segments " << version << "\n", 0;
+  throw WrongCall{command.empty() ? "A command is needed." : "There is no command \"" + command + "\"."};
+}
+
+}  // namespace
+
+int run_command(const std::vector<std::string>& arguments) {
+  try {
+    return dispatch(arguments);
+  } catch (const WrongCall& call) {
+    std::cerr << "segments: " << call.sentence << " See segments --help.\n";
+    return 2;
+  } catch (const Error& error) {
+    if (error.faults().empty()) {
+      std::cerr << "segments: " << error.what() << "\n";
+      return error.kind() == ErrorKind::invalid ? 2 : 1;
+    }
+    std::cerr << "segments: the configuration is not taken:\n";
+    for (const auto& fault : error.faults()) std::cerr << "  " << fault.detail << "\n";
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "segments: " << error.what() << "\n";
+    return 1;
+  }
+}
+
+}  // namespace segments

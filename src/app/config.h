@@ -1,0 +1,158 @@
+// The program's settings, described once: names, defaults, what is allowed, and what each is about. Read from
+// flags, the environment and a file `.env`; every fault is told at once. No other file reads the environment.
+#pragma once
+
+#include <boost/describe.hpp>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "describe/rule.h"
+#include "services/services.h"
+
+namespace segments {
+
+BOOST_DESCRIBE_ENUM(LogLevel, debug, info, warning, error, off)
+enum class StoreEngine { sqlite };
+BOOST_DESCRIBE_ENUM(StoreEngine, sqlite)
+enum class ObjectsEngine { directory };
+BOOST_DESCRIBE_ENUM(ObjectsEngine, directory)
+enum class QueueEngine { embedded };
+BOOST_DESCRIBE_ENUM(QueueEngine, embedded)
+enum class ExtraType { original, thumbnail, audio };
+BOOST_DESCRIBE_ENUM(ExtraType, original, thumbnail, audio)
+
+struct Config {
+  std::string data_dir = "./segments-data";
+  std::string host = "127.0.0.1";
+  int port = 8000;
+  int workers = 2;
+  AuthMode auth = AuthMode::token;
+  std::string auth_secret;
+  bool auth_none_anywhere = false;
+  std::string public_url;
+  std::string cors_origins = "*";
+  StoreEngine store = StoreEngine::sqlite;
+  ObjectsEngine objects = ObjectsEngine::directory;
+  QueueEngine queue = QueueEngine::embedded;
+  std::vector<ExtraType> extra_types;
+  std::string simulator_faults;
+  std::int64_t max_upload_bytes = 53'687'091'200;
+  int media_memory_mb = 2048;
+  int media_seconds = 3600;
+  int media_threads = 0;
+  std::int64_t social_syncs_per_minute = 600;
+  std::int64_t requests_per_minute = 0;
+  int io_threads = 2;
+  LogLevel log_level = LogLevel::info;
+  std::string log_file;
+  std::string redis_url;
+  std::string aws_region;
+  std::string aws_bucket_name;
+  std::string dynamodb_table_name;
+};
+BOOST_DESCRIBE_STRUCT(Config, (),
+                      (data_dir, host, port, workers, auth, auth_secret, auth_none_anywhere, public_url,
+                       cors_origins, store, objects, queue, extra_types, simulator_faults, max_upload_bytes,
+                       media_memory_mb, media_seconds, media_threads, social_syncs_per_minute,
+                       requests_per_minute, io_threads, log_level, log_file, redis_url, aws_region,
+                       aws_bucket_name, dynamodb_table_name))
+
+const char* fault_of_public_url(std::string_view);
+const char* fault_of_cors_origins(std::string_view);
+const char* fault_of_simulator_faults(std::string_view);
+
+constexpr Rule rule_of(Describes<Config>, std::string_view member) {
+  if (member == "data_dir")
+    return {
+        .min_length = 1, .max_length = 4'000, .about = "Folder of everything that is kept; made when absent"};
+  if (member == "host") return {.min_length = 1, .max_length = 255, .about = "Address to listen on"};
+  if (member == "port")
+    return {.minimum = 0, .maximum = 65'535, .about = "Port to listen on; 0 takes a free one"};
+  if (member == "workers")
+    return {.minimum = 0,
+            .maximum = 256,
+            .about = "Tasks that `serve` runs at once; 0 leaves them to `segments worker`"};
+  if (member == "auth") return {.about = "`none` trusts every caller, for one user on one machine"};
+  if (member == "auth_secret")
+    return {.min_length = 16,
+            .max_length = 4'000,
+            .about = "Secret of the tokens' signatures; made and kept in the data folder when absent"};
+  if (member == "auth_none_anywhere") return {.about = "Lets `none` listen on addresses other than loopback"};
+  if (member == "public_url")
+    return {.max_length = 2'000,
+            .check = fault_of_public_url,
+            .about = "Origin that clients reach; else the one that a request came to"};
+  if (member == "cors_origins")
+    return {.max_length = 10'000,
+            .check = fault_of_cors_origins,
+            .about = "Origins whose pages may call, comma-separated; `*` for any"};
+  if (member == "store") return {.about = "Where records are kept"};
+  if (member == "objects") return {.about = "Where media is kept"};
+  if (member == "queue") return {.about = "What carries tasks to workers"};
+  if (member == "extra_types")
+    return {.max_length = 100,
+            .max_items = 3,
+            .about = "Records made besides those of the pieces, comma-separated"};
+  if (member == "simulator_faults")
+    return {.max_length = 1'000,
+            .check = fault_of_simulator_faults,
+            .about =
+                "Shares of simulated platform calls that fail, "
+                "`rate_limit=0.1,unavailable=0.05,not_found=0.01,forbidden=0.01,latency_ms=20`"};
+  if (member == "max_upload_bytes")
+    return {.minimum = 1, .maximum = 9'007'199'254'740'991, .about = "Most bytes of one upload"};
+  if (member == "media_memory_mb")
+    return {.minimum = 128, .maximum = 1'048'576, .about = "Memory of one media process in MiB"};
+  if (member == "media_seconds")
+    return {.minimum = 1, .maximum = 604'800, .about = "Longest run of one media process in seconds"};
+  if (member == "media_threads")
+    return {.minimum = 0,
+            .maximum = 1'024,
+            .about = "Threads of one encoder; 0 for as many as there are processors"};
+  if (member == "social_syncs_per_minute")
+    return {
+        .minimum = 0, .maximum = 1'000'000'000, .about = "Syncs that one user may ask for; 0 for no limit"};
+  if (member == "requests_per_minute")
+    return {
+        .minimum = 0, .maximum = 1'000'000'000, .about = "Requests that one user may send; 0 for no limit"};
+  if (member == "io_threads")
+    return {.minimum = 1, .maximum = 256, .about = "Threads that serve connections"};
+  if (member == "log_level") return {.about = "Least level that is logged"};
+  if (member == "log_file")
+    return {.max_length = 4'000, .about = "File that the log is appended to; else standard error"};
+  return {.max_length = 4'000,
+          .about = "Of the earlier backend: taken, and not used by the embedded engines"};
+}
+
+// A setting as it is named outside: "data_dir" is SEGMENTS_DATA_DIR and --data-dir.
+std::string key_of(std::string_view member);
+std::string flag_of(std::string_view member);
+
+// Where settings come from. Flags win over the environment, and that over `.env`; an empty value is the
+// default.
+struct ConfigSources {
+  std::map<std::string, std::string> flags;        // by key_of(): "SEGMENTS_DATA_DIR"
+  std::map<std::string, std::string> environment;  // every variable; of these the keys of settings are read
+  std::string env_file;                            // the text of `.env`
+};
+// Throws Error{invalid} with every fault: a value that is not allowed, an unknown SEGMENTS_ key, a line of
+// `.env` that is none. `pointer` is the key, `detail` says where it stands and what is allowed.
+Config read_config(const ConfigSources&);
+// What the server needs besides: Error{invalid} when auth mode `none` would be open to other machines.
+void check_may_serve(const Config&);
+
+// This process's environment and the `.env` of its working directory.
+ConfigSources read_sources();
+// Puts every setting into this process's environment, so that its children read the same whatever they find.
+// Only while there is one thread.
+void export_config(const Config&);
+
+// The table of the settings for people: for `--help`, and in Markdown for the README.
+std::string print_settings();
+std::string print_settings_markdown();
+
+}  // namespace segments

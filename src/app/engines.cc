@@ -1,0 +1,76 @@
+#include "app/engines.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "base/crypto.h"
+#include "social/simulator.h"
+
+namespace segments {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path data_file(const Config& config, const char* name) {
+  return fs::path(config.data_dir) / name;
+}
+
+ServiceSettings make_settings(const Config& config) {
+  make_data_folder(config);
+  ServiceSettings settings;
+  settings.auth = config.auth;
+  settings.auth_secret = load_auth_secret(config);
+  // Derived, so that neither can stand for the other.
+  settings.cursor_secret = hmac_sha256(settings.auth_secret, "cursors");
+  settings.public_url = config.public_url;
+  settings.cors_origins = config.cors_origins;
+  for (ExtraType type : config.extra_types) settings.extra_types.push_back(name_of(type));
+  settings.max_upload_bytes = config.max_upload_bytes;
+  settings.social_syncs_per_minute = config.social_syncs_per_minute;
+  settings.requests_per_minute = config.requests_per_minute;
+  settings.work_dir = work_folder(config);
+  settings.media_memory_mb = config.media_memory_mb;
+  settings.media_seconds = config.media_seconds;
+  settings.media_threads = config.media_threads;
+  return settings;
+}
+
+SqliteOptions sqlite_options(const Config& config) {
+  SqliteOptions options;
+  options.file = data_file(config, "segments.db");
+  return options;
+}
+
+}  // namespace
+
+std::string work_folder(const Config& config) {
+  return data_file(config, "work").string();
+}
+
+void make_data_folder(const Config& config) {
+  fs::path folder(config.data_dir);
+  std::error_code error;
+  if (fs::is_directory(folder, error)) return;
+  if (auto parent = folder.parent_path(); !parent.empty()) fs::create_directories(parent, error);
+  if (mkdir(folder.c_str(), 0700) != 0 && !fs::is_directory(folder, error))
+    throw Error(ErrorKind::unavailable, "The data folder " + folder.string() + " cannot be made.");
+}
+
+std::string load_auth_secret(const Config& config) {
+  return config.auth_secret.empty() ? load_or_make_secret(data_file(config, "auth.secret"))
+                                    : config.auth_secret;
+}
+
+Engines::Engines(const Config& config, Probe probe)
+    : settings_(make_settings(config)),
+      stores_(sqlite_options(config), &metrics_),
+      queue_(data_file(config, "queue.db"), now_ms, &metrics_),
+      objects_(data_file(config, "objects"), load_or_make_secret(data_file(config, "url.secret"))),
+      platforms_(make_simulated_platforms(parse_simulator_faults(config.simulator_faults))),
+      services_{stores_.segments(), stores_.videos(), stores_.events(), stores_.totals(),
+                objects_,           &objects_,        queue_,           platforms_,
+                metrics_,           std::move(probe), settings_} {}
+
+}  // namespace segments

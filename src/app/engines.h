@@ -1,0 +1,45 @@
+// The wiring: which engine stands behind each interface. The only place that names them.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "app/config.h"
+#include "base/metrics.h"
+#include "embedded_queue/embedded_queue.h"
+#include "objects/directory.h"
+#include "services/services.h"
+#include "sqlite/stores.h"
+
+namespace segments {
+
+std::string work_folder(const Config&);
+// Makes the data folder, readable by its owner alone, when there is none. Throws Error{unavailable}.
+void make_data_folder(const Config&);
+// SEGMENTS_AUTH_SECRET, else the one kept in the data folder, made when there is none.
+std::string load_auth_secret(const Config&);
+
+// Everything open that a server, a worker or a slot needs. Opened anew in each process, never over a fork.
+class Engines {
+ public:
+  using Probe = std::function<MediaInfo(const std::string& location)>;
+
+  // Makes the data folder when it is absent. Throws Error when something cannot be opened.
+  Engines(const Config&, Probe);
+  Engines(const Engines&) = delete;
+  Engines& operator=(const Engines&) = delete;
+
+  Services& services() { return services_; }
+  DirectoryObjectStore& directory() { return objects_; }
+
+ private:
+  ServiceSettings settings_;
+  Metrics metrics_;
+  SqliteStores stores_;
+  EmbeddedQueue queue_;
+  DirectoryObjectStore objects_;
+  Platforms platforms_;
+  Services services_;
+};
+
+}  // namespace segments

@@ -1,0 +1,137 @@
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+#include "api/routes.h"
+#include "api/token.h"
+#include "app/child_probe.h"
+#include "app/commands.h"
+#include "app/engines.h"
+#include "app/worker_process.h"
+#include "base/log.h"
+#include "http/server.h"
+
+namespace segments {
+namespace {
+
+constexpr Millis day_ms = 24 * 3'600 * 1'000, events_kept_ms = 7 * day_ms, link_token_ms = 30 * day_ms;
+constexpr int worker_stop_seconds = 30;
+
+// Blocked before the first thread is made, so that the main thread alone takes them.
+sigset_t block_signals() {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t set;
+  sigemptyset(&set);
+  for (int number : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&set, number);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  return set;
+}
+
+// What nobody waits for: tasks whose lease ended, results and events that are old, unfinished uploads.
+class Sweeper {
+ public:
+  explicit Sweeper(Engines& engines)
+      : thread_([this, &engines](std::stop_token stop) { run(engines, stop); }) {}
+
+ private:
+  void run(Engines& engines, std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    auto pause = std::chrono::seconds(2);  // not while the first requests are answered
+    while (!wake_.wait_for(lock, stop, pause, [&stop] { return stop.stop_requested(); })) {
+      pause = std::chrono::seconds(60);
+      try {
+        engines.services().queue.sweep();
+        engines.services().events.remove_events_before(now_ms() - events_kept_ms);
+        engines.directory().sweep(now_ms());
+      } catch (const std::exception& error) {
+        // The next round does what this one could not.
+        log_warning("sweep.failed", {{"error", error.what()}});
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::jthread thread_;  // last: it uses the others
+};
+
+ServerOptions server_options(const Config& config) {
+  ServerOptions options;
+  options.host = config.host;
+  options.port = config.port;
+  options.io_threads = config.io_threads;
+  return options;
+}
+
+// A link that works in a browser on this machine; its token goes after the #, which browsers send to nobody.
+void print_link(const Config& config, const ServiceSettings& settings, int port) {
+  std::string host = config.host == "0.0.0.0" || config.host == "::" ? "127.0.0.1" : config.host;
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  std::string origin =
+      config.public_url.empty() ? "http://" + host + ":" + std::to_string(port) : config.public_url;
+  std::string link = origin + "/docs";
+  if (config.auth == AuthMode::token)
+    link += "#token=" + mint_token(settings.auth_secret, "owner", now_ms() + link_token_ms, now_ms());
+  std::printf("Segments is ready: %s\n", link.c_str());
+  if (config.auth == AuthMode::token)
+    std::printf(
+        "The link's token is the user \"owner\"'s for 30 days; `segments token --user NAME` makes others.\n");
+  std::fflush(stdout);
+}
+
+// Somebody who asks twice does not want to wait.
+void end_at_next_signal(sigset_t signals, pid_t worker) {
+  sigdelset(&signals, SIGCHLD);
+  std::thread([signals, worker] {
+    int number = 0;
+    sigwait(&signals, &number);
+    if (worker > 0) kill(worker, SIGKILL);
+    _exit(128 + number);
+  }).detach();
+}
+
+// Returns when a stop is asked for.
+void supervise(WorkerProcess& worker, const sigset_t& signals) {
+  while (true) {
+    worker.keep_running();
+    timespec pause{0, 200'000'000};
+    int number = sigtimedwait(&signals, nullptr, &pause);
+    if (number == SIGTERM || number == SIGINT) return;
+  }
+}
+
+}  // namespace
+
+int serve(const Config& config) {
+  mallopt(M_ARENA_MAX, 2);  // each arena keeps its own peak
+  sigset_t signals = block_signals();
+  Engines engines(config, make_child_probe(config));
+  Services& services = engines.services();
+  auto router = make_router(services);
+  Server server(*router, server_options(config), &services.metrics);
+  server.start();
+  log_info("server.started", {{"host", config.host}, {"port", server.port()}, {"pid", getpid()}});
+  print_link(config, services.settings, server.port());
+
+  WorkerProcess worker(config.workers > 0);
+  {
+    Sweeper sweeper(engines);
+    supervise(worker, signals);
+  }
+  log_info("server.stopping");
+  worker.request_stop();
+  end_at_next_signal(signals, worker.pid());
+  server.stop();
+  worker.wait(worker_stop_seconds);
+  log_info("server.stopped");
+  return 0;
+}
+
+}  // namespace segments

@@ -1,0 +1,77 @@
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <memory>
+
+#include "app/commands.h"
+#include "app/engines.h"
+#include "app/self.h"
+#include "base/log.h"
+#include "tasks/run_task.h"
+#include "worker/worker.h"
+
+namespace segments {
+namespace {
+
+constexpr int slot_descriptor = 3;
+
+std::atomic<bool> stop_requested{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+// The second signal ends the worker at once; its slots die with it, and their tasks are handed out again.
+void on_stop_signal(int number) {
+  if (stop_requested.exchange(true)) _exit(128 + number);
+}
+
+std::string worker_name() {
+  char host[256] = "localhost";
+  gethostname(host, sizeof host - 1);
+  return "worker@" + std::string(host) + "-" + std::to_string(getpid());
+}
+
+RunOutcome as_run_outcome(TaskOutcome outcome) {
+  auto kind = outcome.kind == TaskOutcome::Kind::success ? RunOutcome::Kind::success
+              : outcome.kind == TaskOutcome::Kind::retry ? RunOutcome::Kind::retry
+                                                         : RunOutcome::Kind::failure;
+  return {kind, std::move(outcome.result), std::move(outcome.error), outcome.retry_after_s};
+}
+
+}  // namespace
+
+int work(const Config& config, int slots) {
+  mallopt(M_ARENA_MAX, 1);
+  signal(SIGPIPE, SIG_IGN);
+  for (int number : {SIGTERM, SIGINT}) {
+    struct sigaction action {};
+    action.sa_handler = on_stop_signal;
+    sigaction(number, &action, nullptr);
+  }
+  Engines engines(config, probe_media);
+  WorkerOptions options;
+  options.name = worker_name();
+  options.slots = slots;
+  options.slot_command = {own_program(), "worker-slot"};
+  options.work_dir = work_folder(config);
+  log_info("worker.ready", {{"worker", options.name}, {"slots", slots}});
+  run_worker(engines.services().queue, options, stop_requested,
+             [&](const LeasedTask& task, const std::string& error, bool revoked) {
+               give_up_task(task, engines.services(), error, revoked);
+             });
+  log_info("worker.stopped", {{"worker", options.name}});
+  return 0;
+}
+
+int work_in_slot(const Config& config) {
+  mallopt(M_ARENA_MAX, 1);
+  signal(SIGPIPE, SIG_IGN);
+  // Opened by the first task: the slot forks its guard before, and a slot that waits costs little.
+  std::unique_ptr<Engines> engines;
+  return run_slot(slot_descriptor, [&](const LeasedTask& task, const std::string& work_dir) {
+    if (!engines) engines = std::make_unique<Engines>(config, probe_media);
+    return as_run_outcome(run_task(task, engines->services(), work_dir));
+  });
+}
+
+}  // namespace segments

@@ -1,0 +1,24 @@
+// One run of a leased task, from its name to how it ended. The one place where what tasks throw is caught.
+#pragma once
+
+#include <string>
+
+#include "queue/task_queue.h"
+#include "services/services.h"
+
+namespace segments {
+
+struct TaskOutcome {
+  enum class Kind { success, retry, failure } kind = Kind::success;
+  std::string result = "null";  // JSON, with success
+  std::string error;            // one plain sentence otherwise; internal detail is in the log alone
+  int retry_after_s = 0;        // 0: the worker's own back-off
+};
+
+// Never throws. `work_dir` is this run's own folder.
+TaskOutcome run_task(const LeasedTask&, Services&, const std::string& work_dir);
+// Tells a task that was given up (failed for good, or revoked), so that it marks what users look at. Never
+// throws.
+void give_up_task(const LeasedTask&, Services&, const std::string& error, bool revoked);
+
+}  // namespace segments
