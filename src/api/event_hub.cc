@@ -224,33 +224,36 @@ class EventHub::Core : public std::enable_shared_from_this<EventHub::Core> {
       by_job_.emplace(*place->wants.job_id, place);
     else
       by_user_.emplace(place->wants.user_id.value_or(""), place);
-    place->seen = position_;
     stream->on_closed([weak = weak_from_this(), number] {
       if (auto core = weak.lock()) core->leave(number);
     });
     begin(place);
   }
 
-  // Decides where the stream starts.
+  // Decides where the stream starts. Everything but a job's last state begins as a replay, if of nothing: so
+  // what became visible between the request and now is not lost.
   void begin(Place place) {
-    auto& wants = place->wants;
+    const auto& wants = place->wants;
+    place->seen = wants.last_event_id.value_or(wants.newest_event_id);
     if (wants.last_event_id) {
       // Ids that are not in the log any more, or never were: what the client knows is of no use.
       auto oldest = log_.oldest_event_id();
       auto newest = log_.newest_event_id();
-      bool is_lost = *wants.last_event_id > newest || (*wants.last_event_id + 1 < oldest);
-      if (!is_lost) {
-        place->seen = *wants.last_event_id;
-        place->is_replaying = true;
-        replaying_.push_back(place);
-        return;
-      }
+      if (*wants.last_event_id <= newest && *wants.last_event_id + 1 >= oldest) return start_replay(place);
       std::string id = std::to_string(newest);
       place->stream->send(
           std::make_shared<const std::string>(format_event(id, "reset", "{\"newest\":" + id + "}")));
-      place->seen = std::max(place->seen, newest);
+      place->seen = newest;
     }
-    if (wants.job_id) send_last_state(place);
+    if (wants.job_id)
+      send_last_state(place);
+    else
+      start_replay(place);
+  }
+
+  void start_replay(Place place) {
+    place->is_replaying = true;
+    replaying_.push_back(place);
   }
 
   // A late subscriber gets the job's last state at once, from the record once its events are gone.

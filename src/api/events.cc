@@ -35,12 +35,13 @@ Response stream_job_progress(const Request& request, Api& api) {
   std::string job_id = path_id(request, "job_id", "job");
   auto video = api.services.videos.find_video(job_id);
   if (!video || !may_see(request, video->user_id)) throw not_found("job", job_id);
-  return stream_response(request, api, {std::nullopt, job_id, last_event_id_of(request, query)});
+  return stream_response(request, api, {std::nullopt, job_id, last_event_id_of(request, query), 0});
 }
 
 Response stream_events(const Request& request, Api& api) {
   auto query = read_query<StreamQuery>(request);
-  Subscription subscription{request.user, std::nullopt, last_event_id_of(request, query)};
+  Subscription subscription{request.user, std::nullopt, last_event_id_of(request, query),
+                            api.services.events.newest_event_id()};
   // In auth mode `none` who names no user is shown everybody's, as in the list of videos.
   if (request.trusted && !request.user_named) subscription.user_id.reset();
   return stream_response(request, api, std::move(subscription));

@@ -46,6 +46,7 @@ struct Subscription {
   std::optional<std::string> user_id;         // without it and without a job: everybody's events
   std::optional<std::string> job_id;          // then the stream ends with the job
   std::optional<std::int64_t> last_event_id;  // the last that the client has seen
+  std::int64_t newest_event_id = 0;  // when it asked: without last_event_id it is sent what came after
 };
 
 class EventHub {

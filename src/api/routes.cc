@@ -52,7 +52,7 @@ const std::vector<ApiRoute>& api_routes() {
      .summary = "Link a post by its id or address, and sync its counts; with neither, sync the posts that are linked", .query = query_schema<LinkQuery>(),
      .body = body_schema<LinkPost>("LinkPost"), .answer = answer_schema<Segment>("Segment"), .faults = {409, 429}},
     {.method = "POST", .pattern = "/api/segments/{segment_id}/social-media-usage", .handler = report_usage, .runs = on_pool, .id = "report_usage", .tag = "social media",
-     .summary = "Tell a post's counts; without a post they are about the platform's only post, or about one named reported-{platform}",
+     .summary = "Tell a post's counts; without a post they are about the platform's only post, or about one named reported:{platform}",
      .body = body_schema<ReportUsage>("ReportUsage"), .answer = answer_schema<Segment>("Segment")},
     {.method = "DELETE", .pattern = "/api/segments/{segment_id}/social-media/{platform}", .handler = unlink_posts, .runs = on_pool, .id = "unlink_posts",
      .tag = "social media", .summary = "Unlink a platform's posts, or one of them; their history stays", .query = query_schema<UnlinkQuery>(),

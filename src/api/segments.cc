@@ -4,7 +4,7 @@
 
 #include "api/handlers.h"
 #include "api/present.h"
-#include "api/videos.h"
+#include "api/upload_key.h"
 #include "base/crypto.h"
 #include "base/ids.h"
 #include "base/log.h"

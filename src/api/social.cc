@@ -152,6 +152,7 @@ Response link_post(const Request& request, Api& api) {
   auto post = resolve_post(body.platform, body.post_id, body.post_url, "");
   auto stored = require_segment(request, services);
   auto posts = posts_on(stored.segment, body.platform);
+  std::erase_if(posts, [](const auto& usage) { return !is_post_id(usage.platform, *usage.post_id); });
   if (!post && posts.empty())
     throw invalid_input({{"/post_id", "required", "One of \"post_id\" and \"post_url\" is required."}});
   take_sync(stored.segment.user_id, api);
@@ -204,7 +205,7 @@ Response report_usage(const Request& request, Api& api) {
     // Counts without a post are about the only post there is, else about one of their own: the same each
     // time, so that reporting again does not add a usage.
     usage.post_id =
-        posts.size() == 1 ? *posts.front().post_id : "reported-" + std::string(name_of(body.platform));
+        posts.size() == 1 ? *posts.front().post_id : "reported:" + std::string(name_of(body.platform));
   }
   usage.posted_at = canonical_time(data.posted_at);
   if (services.segments.link_post(id, owner_of(request), usage) == LinkOutcome::absent)
