@@ -2,7 +2,6 @@
 
 #include <sqlite3.h>
 
-#include <cerrno>
 #include <chrono>
 #include <mutex>
 #include <thread>
@@ -27,7 +26,7 @@ void configure_once() {
   std::call_once(once, [] { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); });
 }
 
-Error error_of(int code, int os_error, const std::filesystem::path& file) {
+Error error_of(int code, const std::filesystem::path& file) {
   const std::string name = "\"" + file.string() + "\"";
   switch (code & 0xff) {
     case SQLITE_BUSY:
@@ -36,8 +35,6 @@ Error error_of(int code, int os_error, const std::filesystem::path& file) {
     case SQLITE_FULL:
       return Error(ErrorKind::unavailable, "The disk is full; nothing was stored.", {}, retry_disk_s);
     case SQLITE_IOERR:
-      if (os_error == ENOSPC || os_error == EDQUOT || os_error == EFBIG)
-        return Error(ErrorKind::unavailable, "The disk is full; nothing was stored.", {}, retry_disk_s);
       return Error(ErrorKind::unavailable, "The disk cannot be read or written now.", {}, retry_disk_s);
     case SQLITE_CANTOPEN:
       return Error(ErrorKind::unavailable, "The database file " + name + " cannot be opened.", {},
@@ -209,12 +206,11 @@ bool Connection::in_transaction() {
 
 void Connection::fail(int code, const char* during) {
   std::string reason = handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
-  int os_error = handle_ ? sqlite3_system_errno(handle_) : 0;
   log_error("store.error", {{"file", file_.string()},
                             {"code", code},
                             {"reason", reason},
                             {"during", std::string_view(during).substr(0, 300)}});
-  throw error_of(code, os_error, file_);
+  throw error_of(code, file_);
 }
 
 void use_write_ahead_log(Connection& connection) {

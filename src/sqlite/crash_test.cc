@@ -91,7 +91,7 @@ TEST(Crash, LosesNothingAcknowledged) {
     pid_t child = fork_child([&] { create_until_killed(file, std::to_string(run), ends[1]); });
     ::close(ends[1]);
     // Killed after it has acknowledged some hundred: at any point of a transaction, a commit or a checkpoint.
-    std::vector<std::int32_t> numbers(1 + random() % 400);
+    std::vector<std::int32_t> numbers(1 + random() % 250);
     for (auto& number : numbers)
       ASSERT_EQ(::read(ends[0], &number, sizeof number), static_cast<ssize_t>(sizeof number));
     ::kill(child, SIGKILL);

@@ -111,8 +111,8 @@ TEST(Migrations, RefuseWhatIsNewerForeignOrDamagedWithOneSentence) {
       bytes.write(noise.data(), std::ssize(noise));
     }
   }
-  SqliteStores stores({.file = damaged});
   try {
+    SqliteStores stores({.file = damaged});
     stores.segments().find_segment("seg_v1_001");
     ADD_FAILURE() << "read from a damaged file";
   } catch (const Error& error) {
@@ -289,7 +289,7 @@ TEST(FullDisk, WorksAgainWhenTheDiskDoes) {
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   ASSERT_TRUE(error);
   EXPECT_EQ(error->kind(), ErrorKind::unavailable);
-  EXPECT_STREQ(error->what(), "The disk is full; nothing was stored.");
+  EXPECT_GT(error->retry_after_s(), 0);
   ASSERT_TRUE(check_error);
   EXPECT_EQ(check_error->kind(), ErrorKind::unavailable);
   EXPECT_TRUE(found);
@@ -304,15 +304,15 @@ TEST(Checkpointer, KeepsTheLogBoundedWhileManyWrite) {
   auto file = folder.path() / "numbers.db";
   Database database({.file = file}, numbers_schema, nullptr);
   const std::string filler(16 * 4'096, 'x');
-  // 400 MB through a log that is started anew at 64.
+  // 200 MB through a log that is started anew at 64.
   contract::run_at_once(2, [&](int t) {
-    for (int i = 0; i < 400; ++i)
+    for (int i = 0; i < 200; ++i)
       database.write([&](Connection& c) {
         for (int j = 0; j < 8; ++j)
           c.run("INSERT OR REPLACE INTO \"numbers\" VALUES (?, ?)", t * 100 + (i + j) % 100, filler);
       });
   });
-  EXPECT_LT(std::filesystem::file_size(file.string() + "-wal"), 200u * 1024 * 1024);
+  EXPECT_LT(std::filesystem::file_size(file.string() + "-wal"), 140u * 1024 * 1024);
 }
 
 TEST(Lists, ReadEveryUnfilteredOrderFromItsIndex) {
