@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <string_view>
 #include <thread>
 
 #include "base/error.h"
@@ -30,16 +31,21 @@ std::vector<std::string> command_of(const Program& program, const ProgramLimits&
 
 void check_result(const ChildResult& result, const ProgramLimits& limits) {
   if (result.exit_code == 0) return;
+  // A broken stream fills all that is kept with the same complaint; its end says why the program gave up.
+  auto end = std::string_view(result.errors);
+  if (end.size() > 1000) end.remove_prefix(end.size() - 1000);
   log_warning("media.ffmpeg_failed", {{"exit_code", result.exit_code},
                                       {"signal", result.signal},
                                       {"timed_out", result.timed_out},
-                                      {"errors", result.errors}});
+                                      {"errors", end}});
   if (result.timed_out || result.signal == SIGXCPU)
     throw Error(ErrorKind::too_large, "The video took longer to work on than is allowed.");
   bool lacks_memory = result.errors.find("Cannot allocate memory") != std::string::npos ||
                       result.errors.find("malloc of size") != std::string::npos;
   if (lacks_memory && limits.memory_mb > 0)
     throw Error(ErrorKind::too_large, "The video needs more memory than is allowed.");
+  if (result.errors.find("No space left on device") != std::string::npos)
+    throw Error(ErrorKind::unavailable, "There is no space left to write the pieces to.");
   // 255: it was asked to end by a signal.
   if (result.stopped || result.signal == SIGKILL || result.signal == SIGTERM || result.exit_code == 255)
     throw Error(ErrorKind::unavailable, "The work on the video was stopped.");

@@ -20,6 +20,7 @@ struct FrameIndex {
   std::vector<std::int64_t> shown;  // ticks of time_base, ascending, no two alike
   std::vector<std::int64_t> keys;   // those where decoding can begin and every later frame is whole
   bool keys_are_open = false;  // frames shown before such a key follow it in the file and belong to no piece
+  std::int64_t packets = 0;    // of the video, up to the last that is shown
   std::int64_t end = 0;        // when the last frame has been shown
 
   std::int64_t first() const { return shown.front(); }

@@ -23,6 +23,10 @@ int refuse_to_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictiona
   return AVERROR(EPERM);
 }
 
+Error too_slow() {
+  return Error(ErrorKind::too_large, "The video takes longer to read than is allowed.");
+}
+
 }  // namespace
 
 Error not_a_video() {
@@ -164,6 +168,7 @@ void MediaInput::check(int code) const {
   log_info("media.refused", {{"reason", av_reason(code)}});
   if (source_->is_late() && source_->is_remote)
     throw Error(ErrorKind::unavailable, "The video could not be read in time from where it is stored.");
+  if (source_->is_late()) throw too_slow();
   throw not_a_video();
 }
 
@@ -174,7 +179,7 @@ void MediaInput::find_stream_info() {
 bool MediaInput::read(AVPacket* packet) {
   int code = av_read_frame(source_->format, packet);
   if (source_->failure) std::rethrow_exception(source_->failure);
-  if (code < 0 && source_->is_late()) throw Error(ErrorKind::too_large, "Reading the video took too long.");
+  if (code < 0 && source_->is_late()) throw too_slow();
   return code >= 0;
 }
 

@@ -105,6 +105,8 @@ class RemuxPass {
       audio_time_ = time;
       return;
     }
+    if (packet.stream_index != index_.video) return;
+    ++packets_;
     video_time_ = std::max(video_time_, time);
     bool is_key = packet.flags & AV_PKT_FLAG_KEY;
     has_key_ = has_key_ || is_key;
@@ -123,7 +125,8 @@ class RemuxPass {
       double begin = absolute(piece.begin) - (is_first ? most_lead : 0);
       return audio_time_ >= begin && audio_time_ < absolute(piece.end);
     }
-    if (!has_key_ || packet.stream_index != index_.video) return false;
+    // An edit list may end before the last packets do.
+    if (!has_key_ || packet.stream_index != index_.video || packets_ > index_.packets) return false;
     bool leads = packet.pts != AV_NOPTS_VALUE && packet.pts < piece.begin && !is_first;
     return piece.begin <= group_ && group_ < piece.end && !leads;
   }
@@ -152,7 +155,8 @@ class RemuxPass {
   const Container& container_;
   MediaInput input_;
   std::vector<Open> active_;
-  std::int64_t group_ = 0;  // the key that the current packets are decoded from
+  std::int64_t packets_ = 0;  // of the video so far
+  std::int64_t group_ = 0;    // the key that the current packets are decoded from
   double audio_time_ = -1e18, video_time_ = -1e18;
   bool has_key_ = false, has_ended_ = false;
 };
