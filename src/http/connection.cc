@@ -123,6 +123,10 @@ Task<void> Connection::exchange() {
     if (length && *length <= max_skipped_bytes && !parser_->expects_continue())
       if (co_await read_body(request_.body, max_skipped_bytes) != Read::done) keep_alive_ = false;
   }
+  if (response.stream) {
+    response.set("Cache-Control", "no-store");
+    response.set("X-Accel-Buffering", "no");
+  }
   if (has_unread_body() || response.stream || shared_.stopping) keep_alive_ = false;
   std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started_;
   shared_.router.conclude(request_, match.found, response, taken.count());

@@ -23,11 +23,13 @@ Pool::~Pool() {
 bool Pool::add(Job job, Entry entry) {
   {
     std::lock_guard lock(mutex_);
-    bool must_wait = jobs_.size() >= idle_ && threads_.size() >= max_threads_;
-    if (must_wait && entry == Entry::new_work && jobs_.size() >= idle_ + max_queued_) return false;
+    if (entry == Entry::new_work && running_ + jobs_.size() >= max_threads_ + max_queued_) return false;
     jobs_.push_back(std::move(job));
     if (queued_gauge_) queued_gauge_->set(static_cast<double>(jobs_.size()));
-    if (jobs_.size() > idle_ && threads_.size() < max_threads_) threads_.emplace_back([this] { run(); });
+    if (jobs_.size() > idle_ && threads_.size() < max_threads_) {
+      ++idle_;  // counted before it runs, so that a burst does not start more than it needs
+      threads_.emplace_back([this] { run(); });
+    }
   }
   wake_.notify_one();
   return true;
@@ -36,10 +38,10 @@ bool Pool::add(Job job, Entry entry) {
 void Pool::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    ++idle_;
     wake_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
     --idle_;
     if (stopping_) return;
+    ++running_;
     {
       auto job = std::move(jobs_.front());
       jobs_.pop_front();
@@ -48,6 +50,8 @@ void Pool::run() {
       job();
     }
     lock.lock();
+    --running_;
+    ++idle_;
   }
 }
 

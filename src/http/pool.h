@@ -34,7 +34,8 @@ class Pool {
   std::condition_variable wake_;
   std::deque<Job> jobs_;
   std::vector<std::thread> threads_;
-  std::size_t idle_ = 0;
+  std::size_t idle_ = 0;  // threads that wait for a job
+  std::size_t running_ = 0;
   bool stopping_ = false;
 };
 
