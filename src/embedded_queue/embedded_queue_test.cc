@@ -297,6 +297,11 @@ TEST(EmbeddedQueue, what_is_asked_often_is_found_by_an_index) {
     EXPECT_NE(plan.find("INDEX task_"), plan.npos) << condition << ": " << plan;
     EXPECT_EQ(plan.find("TEMP B-TREE"), plan.npos) << condition << ": " << plan;
   }
+  for (const char* sql :
+       {"SELECT min(ready_at) FROM task WHERE phase = 1", "SELECT min(ready_at) FROM task WHERE phase = 0"}) {
+    auto plan = connection.prepare("EXPLAIN QUERY PLAN " + std::string(sql)).plan();
+    EXPECT_NE(plan.find("INDEX task_"), plan.npos) << sql << ": " << plan;
+  }
 }
 
 TEST(EmbeddedQueue, refuses_a_file_that_is_no_queue) {
