@@ -8,7 +8,6 @@
 #include "app/commands.h"
 #include "app/engines.h"
 #include "app/self.h"
-#include "base/log.h"
 #include "tasks/run_task.h"
 #include "worker/worker.h"
 
@@ -54,12 +53,10 @@ int work(const Config& config, int slots) {
   options.slots = slots;
   options.slot_command = {own_program(), "worker-slot"};
   options.work_dir = work_folder(config);
-  log_info("worker.ready", {{"worker", options.name}, {"slots", slots}});
   run_worker(engines.services().queue, options, stop_requested,
              [&](const LeasedTask& task, const std::string& error, bool revoked) {
                give_up_task(task, engines.services(), error, revoked);
              });
-  log_info("worker.stopped", {{"worker", options.name}});
   return 0;
 }
 

@@ -28,9 +28,10 @@ WorkerProcess::~WorkerProcess() {
 bool WorkerProcess::reap() {
   int status = 0;
   if (pid_ == 0 || waitpid(pid_, &status, WNOHANG) != pid_) return false;
-  log_warning("worker.ended", {{"pid", pid_},
-                               {"exit_code", WIFEXITED(status) ? WEXITSTATUS(status) : -1},
-                               {"signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0}});
+  write_log(is_wanted_ ? LogLevel::warning : LogLevel::info, "worker.ended",
+            {{"pid", pid_},
+             {"exit_code", WIFEXITED(status) ? WEXITSTATUS(status) : -1},
+             {"signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0}});
   pid_ = 0;
   return true;
 }
@@ -69,7 +70,7 @@ void WorkerProcess::start() {
     return;
   }
   pid_ = child;
-  log_info("worker.started", {{"pid", pid_}});
+  log_info("worker.spawned", {{"pid", pid_}});
 }
 
 void WorkerProcess::request_stop() {

@@ -36,7 +36,6 @@ TaskOutcome internal_failure() {
 }  // namespace
 
 TaskOutcome run_task(const LeasedTask& task, Services& services, const std::string& work_dir) {
-  Millis begun = steady_ms();
   TaskOutcome outcome;
   std::string detail;
   try {
@@ -52,19 +51,14 @@ TaskOutcome run_task(const LeasedTask& task, Services& services, const std::stri
     outcome = internal_failure();
     detail = error.what();
   }
-  constexpr const char* names[] = {"success", "retry", "failure"};
-  write_log(detail.empty() ? LogLevel::info : LogLevel::warning, "task.run",
-            {{"task", task.name},
-             {"outcome", names[static_cast<int>(outcome.kind)]},
-             {"retries", task.retries},
-             {"seconds", static_cast<double>(steady_ms() - begun) / 1000},
-             {"error", detail}});
+  // The worker tells how each run ended; only what the user does not get to see is told here.
+  if (!detail.empty() && detail != outcome.error)
+    log_error("task.threw", {{"task", task.name}, {"error", detail}});
   return outcome;
 }
 
 void give_up_task(const LeasedTask& task, Services& services, const std::string& error, bool revoked) {
   LogScope scope("task_id", task.id);
-  log_warning("task.given_up", {{"task", task.name}, {"error", error}, {"revoked", revoked}});
   const auto* definition = find_task_definition(task.name);
   if (!definition || !definition->give_up) return;
   try {
