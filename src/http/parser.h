@@ -1,13 +1,16 @@
 // Beast's parser, writing straight into a Request and a body of our own.
 #pragma once
 
+// clang-format off
+#include "http/asio.h"  // first: Beast includes Asio, and this sets it up
+// clang-format on
+
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "http/asio.h"
 #include "http/request.h"
 
 namespace segments::http {
