@@ -97,9 +97,13 @@ FrameIndex index_frames(const std::string& path, Millis deadline) {
   scan.index.time_base = stream->time_base;
   scan.usual_duration = frame_duration(*stream);
   Packet packet = make_packet();
+  std::int64_t packets = 0;
   while (input.read(packet.get())) {
-    if (packet->stream_index == scan.index.video && !is_hidden(*stream->codecpar, *packet))
-      scan.take(*packet);
+    if (packet->stream_index == scan.index.video) {
+      ++packets;
+      if (!(packet->flags & AV_PKT_FLAG_DISCARD)) scan.index.packets = packets;
+      if (!is_hidden(*stream->codecpar, *packet)) scan.take(*packet);
+    }
     av_packet_unref(packet.get());
   }
   finish(scan);

@@ -45,7 +45,7 @@ TEST(OverlayTest, no_line_is_longer_than_allowed) {
 TEST(OverlayTest, the_text_is_never_part_of_the_filter) {
   auto overlay = make_overlay("x=1:y='2',[a];%{e}\\", 640, 360, "words.txt");
   EXPECT_EQ(overlay.text, "x=1:y='2',[a];%{e}\\");
-  EXPECT_EQ(overlay.filter.find("x=1"), std::string::npos);
+  EXPECT_EQ(overlay.filter.find("y='2'"), std::string::npos);
   EXPECT_NE(overlay.filter.find("textfile=words.txt:expansion=none"), std::string::npos);
 }
 TEST(OverlayTest, a_long_text_gets_smaller_letters) {
