@@ -75,7 +75,9 @@ T decode_query(const QueryParameters& parameters) {
   T out{};
   Faults faults;
   std::array<bool, boost::mp11::mp_size<MembersOf<T>>::value> given{};
-  for (const auto& [name, text] : parameters) {
+  for (const auto& parameter : parameters) {
+    const auto& name = parameter.first;  // no structured binding: clang 14 cannot capture one
+    const auto& text = parameter.second;
     bool known = false;
     std::size_t i = 0;
     for_each_member<T>([&](const char* member_name, auto member) {
