@@ -128,7 +128,7 @@ Answer ApiTest::call(std::string method, std::string target, std::string body, c
   answer.status = answer.response.status;
   answer.body = answer.response.file ? read_range(*answer.response.file) : answer.response.body;
   boost::json::error_code error;
-  if (answer.header("Content-Type").find("json") != std::string::npos)
+  if (!answer.body.empty() && answer.header("Content-Type").find("json") != std::string::npos)
     answer.json = boost::json::parse(answer.body, error);
   EXPECT_FALSE(error) << answer.body;
   EXPECT_NE(answer.status, 500) << method << " " << target << ": " << answer.body;
