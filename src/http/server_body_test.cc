@@ -79,8 +79,8 @@ std::string pattern_bytes(std::size_t size) {
 TEST(Upload, StreamsInPieces) {
   Seen seen;
   TestServer server(upload_routes(seen));
-  auto client = server.client();
   auto body = pattern_bytes(8 * 1024 * 1024 + 17);
+  auto client = server.client();
   auto answer = client.ask(put_head("a/b.mp4", body.size()) + body);
   EXPECT_EQ(answer.status, 201);
   EXPECT_EQ(answer.body, sum_of(body));
@@ -157,9 +157,9 @@ TEST(Upload, SinkThatThrowsEndsIt) {
   Seen seen;
   seen.limit = 500'000;
   TestServer server(upload_routes(seen));
+  auto request = put_head("large", 4 << 20) + pattern_bytes(4 << 20);
   auto client = server.client();
-  client.send(put_head("large", 4 << 20));
-  client.send(pattern_bytes(4 << 20));
+  client.send(request);
   auto answer = client.read_answer();
   EXPECT_EQ(answer.status, 413);
   EXPECT_EQ(answer.header("Connection"), "close");
@@ -172,14 +172,14 @@ TEST(Upload, SlowSinkHoldsTheClientBack) {
   std::latch gate(1);
   seen.gate = &gate;
   TestServer server(upload_routes(seen));
-  auto client = server.client();
-  auto body = pattern_bytes(64 << 20);
+  auto body = pattern_bytes(32 << 20);
+  auto client = server.client();  // last: the server waits for a head no longer than header_seconds
   std::atomic<std::size_t> sent{0};
   std::thread sender([&] {
-    client.send(put_head("slow", body.size()));
-    for (std::size_t at = 0; at < body.size(); at += 65536) {
-      client.send(std::string_view(body).substr(at, 65536));
-      sent = at + 65536;
+    bool taken = client.send(put_head("slow", body.size()));
+    for (std::size_t at = 0; taken && at < body.size(); at += 65536) {
+      taken = client.send(std::string_view(body).substr(at, 65536));
+      if (taken) sent = at + 65536;
     }
   });
   // What has been sent stops growing: the kernel's buffers are full and the server reads no more.
