@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <chrono>
 #include <random>
+#include <stop_token>
 #include <thread>
 
 #include "tasks/create_segments_from_video.h"
@@ -192,13 +193,13 @@ TEST_F(ProcessVideoTest, JobCancelledAtAnyMomentEndsWholeOrWithNothing) {
   for (int round = 0; round < 6; ++round) {
     std::string id = "v" + std::to_string(round);
     world.create_video(id, sample_video(6));
-    std::thread canceller([&] {
-      std::string key = round % 2 ? thumbnail_key(id, 1) : "processed/" + id + "/segment_001.mp4";
-      while (!world.services.objects.find_object(key) && status(id) != VideoStatus::COMPLETED)
-        std::this_thread::yield();
+    std::jthread canceller([&](std::stop_token stop) {
+      std::string key = round % 2 ? thumbnail_key(id, 1) : piece_key(id, 1, "mp4");
+      while (!stop.stop_requested() && !world.services.objects.find_object(key)) std::this_thread::yield();
       cancel(id);
     });
     world.run(process, arguments(id, 1));
+    canceller.request_stop();
     canceller.join();
     bool was_cancelled = status(id) == VideoStatus::CANCELLED;
     cancelled += was_cancelled;
