@@ -151,8 +151,9 @@ constexpr Synthetic synthetics[] = {
      PICTURE SOUND "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 9999 -sc_threshold 0 -c:a aac", "mp4"},
     {"webm_vp9_opus", "a.webm",
      PICTURE SOUND "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 30 -c:a libopus", "webm"},
+    // No container of ours holds these two together: re-encoded from keyframe to keyframe.
     {"matroska", "a.mkv", PICTURE SOUND "-c:v libx264 -preset medium -pix_fmt yuv420p -g 30 -c:a libvorbis",
-     "mov"},
+     "mp4"},
     {"transport_stream", "a.ts", PICTURE SOUND H264 "-c:a aac", "mp4"},
     {"flash", "a.flv", PICTURE SOUND H264 "-c:a aac -ar 44100", "mp4"},
     {"avi_mpeg4", "a.avi", PICTURE SOUND "-c:v mpeg4 -g 30 -c:a libmp3lame", "mp4"},
@@ -402,7 +403,7 @@ TEST_F(FailureTest, an_exception_of_the_caller_stops_the_work_and_removes_the_pi
   TestFolder sources;
   auto source = make_video(sources, "a.mp4", PICTURE SOUND H264 "-c:a aac");
   for (auto mode : {CuttingMode::exact, CuttingMode::keyframe}) {
-    CutRequest request{source, folder_.path(), evenly(4, 0.5), mode, {}, {}};
+    CutRequest request{source, folder_.path(), evenly(4, 0.5), mode, {"", "", "", "words"}, {}};
     auto cancel = [](std::size_t i, const Piece&) {
       if (i == 1) throw std::runtime_error("cancelled");
     };

@@ -153,6 +153,19 @@ class Lanes {
   std::exception_ptr failure_;
 };
 
+// Gone with its scope, whatever happens to the piece.
+struct TextFile {
+  explicit TextFile(std::filesystem::path at) : path(std::move(at)) {}
+  ~TextFile() {
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
+  }
+  TextFile(const TextFile&) = delete;
+  TextFile& operator=(const TextFile&) = delete;
+
+  std::filesystem::path path;
+};
+
 // Small pictures do not fill several processors by themselves; large ones would fill the memory twice.
 int lane_count(const MediaInfo& info, std::size_t pieces, int threads) {
   if (std::int64_t{info.width} * info.height > 1920 * 1088) return 1;
@@ -172,15 +185,13 @@ void encode_pieces(const CutRequest& request, const MediaInfo& info, const Frame
     ProgramLimits limits = shared;
     limits.stop = std::move(stop);
     Size size = shown_size(info);
-    std::string name = "overlay_" + std::to_string(i) + ".txt";
-    auto file = std::filesystem::path(request.output_dir) / name;
+    TextFile file(std::filesystem::path(request.output_dir) / ("overlay_" + std::to_string(i) + ".txt"));
     Overlay overlay;
     if (!pieces[i].text.empty()) {
-      overlay = make_overlay(pieces[i].text, size.width, size.height, name);
-      std::ofstream(file, std::ios::binary) << overlay.text;
+      overlay = make_overlay(pieces[i].text, size.width, size.height, file.path.filename().string());
+      std::ofstream(file.path, std::ios::binary) << overlay.text;
     }
     run_ffmpeg(make_program(request, info, index, pieces[i], overlay.filter, paths[i]), limits);
-    std::filesystem::remove(file);
   });
   work.run(lanes, on_done);
 }

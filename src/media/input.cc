@@ -159,7 +159,10 @@ void MediaInput::open() {
   int code = avformat_open_input(&source_->format, nullptr, nullptr, &options);
   av_dict_free(&options);
   check(code);
-  if (source_->format->probe_score < least_score || source_->format->nb_streams == 0) throw not_a_video();
+  // Some containers have no header: their streams show themselves as packets are read.
+  bool lacks_header = source_->format->ctx_flags & AVFMTCTX_NOHEADER;
+  if (source_->format->probe_score < least_score || (source_->format->nb_streams == 0 && !lacks_header))
+    throw not_a_video();
 }
 
 void MediaInput::check(int code) const {
@@ -216,6 +219,7 @@ int MediaInput::audio() const {
 }
 
 bool MediaInput::is_described() const {
+  if (source_->format->ctx_flags & AVFMTCTX_NOHEADER) return false;
   for (unsigned i = 0; i < source_->format->nb_streams; ++i) {
     const AVStream* stream = source_->format->streams[i];
     const AVCodecParameters* codec = stream->codecpar;

@@ -183,6 +183,7 @@ std::vector<std::size_t> take_pass(std::vector<std::size_t>& waiting,
 
 const Container* container_for(const std::string& source, const FrameIndex& index) {
   MediaInput input(source, 0);
+  if (!input.is_described()) input.find_stream_info();
   AVCodecID video = codec_of(input, index.video), audio = codec_of(input, index.audio);
   std::string_view from = input->iformat->name;
   // These do not tell when frames are shown, only when they are decoded; the two are the same without
