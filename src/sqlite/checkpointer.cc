@@ -9,8 +9,8 @@ namespace segments::sqlite {
 
 namespace {
 
-constexpr int pages_between_checkpoints = 4'000;  // 16 MB
-constexpr int most_pages = 16'000;                // 64 MB: then the log is started anew
+constexpr int pages_between_checkpoints = 12'000;  // 48 MB
+constexpr int most_pages = 32'000;                 // 128 MB: then the log is started anew
 constexpr int wait_for_turn_ms = 2'000;
 
 }  // namespace

@@ -147,6 +147,8 @@ Connection::Connection(const ConnectionOptions& options)
         "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-" +
         std::to_string(options.cache_mb * 1024) + ";";
     if (options.max_pages) pragmas += "PRAGMA max_page_count=" + std::to_string(options.max_pages) + ";";
+    // Readers map the file instead of copying its pages; it never shrinks beneath them.
+    if (options.read_only) pragmas += "PRAGMA mmap_size=1073741824;";
     // Not opened read-only: a reader must be able to recover the log after a crash.
     if (options.read_only) pragmas += "PRAGMA query_only=1;";
     run_script(pragmas);

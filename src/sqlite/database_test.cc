@@ -304,7 +304,7 @@ TEST(Checkpointer, KeepsTheLogBoundedWhileManyWrite) {
   auto file = folder.path() / "numbers.db";
   Database database({.file = file}, numbers_schema, nullptr);
   const std::string filler(16 * 4'096, 'x');
-  // 200 MB through a log that is started anew at 64.
+  // 220 MB through a log that is started anew at 128.
   contract::run_at_once(2, [&](int t) {
     for (int i = 0; i < 200; ++i)
       database.write([&](Connection& c) {
@@ -312,7 +312,7 @@ TEST(Checkpointer, KeepsTheLogBoundedWhileManyWrite) {
           c.run("INSERT OR REPLACE INTO \"numbers\" VALUES (?, ?)", t * 100 + (i + j) % 100, filler);
       });
   });
-  EXPECT_LT(std::filesystem::file_size(file.string() + "-wal"), 140u * 1024 * 1024);
+  EXPECT_LT(std::filesystem::file_size(file.string() + "-wal"), 180u * 1024 * 1024);
 }
 
 TEST(Lists, ReadEveryUnfilteredOrderFromItsIndex) {
@@ -327,7 +327,7 @@ TEST(Lists, ReadEveryUnfilteredOrderFromItsIndex) {
         query.sort_by = static_cast<SegmentOrder>(order);
         query.descending = descending;
         if (with_cursor) query.after = SegmentPosition{"1", "seg"};
-        auto page = make_page(query, 1, 1'000, 1'000);
+        auto page = make_page(query, 1, {.count = 1'000, .few = {}}, 1'000);
         page.text.insert(0, "EXPLAIN QUERY PLAN ");
         auto plan = page.prepare(connection).plan();
         EXPECT_EQ(plan.find("TEMP B-TREE"), std::string::npos) << plan;
@@ -353,7 +353,7 @@ TEST(Lists, CountRangesWithoutReadingRows) {
   queries[1].min_downloads = 1;
   queries[2].created_after = "2026";
   for (const auto& query : queries) {
-    auto count = make_count(query, 1);
+    auto count = make_match(query, 1);
     count.text.insert(0, "EXPLAIN QUERY PLAN ");
     auto plan = count.prepare(connection).plan();
     EXPECT_NE(plan.find("USING COVERING INDEX"), std::string::npos) << plan;

@@ -117,21 +117,36 @@ bool is_counted(const SegmentQuery& query) {
   });
 }
 
-Sql make_count(const SegmentQuery& query, std::int64_t user_ref) {
+Sql make_match(const SegmentQuery& query, std::int64_t user_ref) {
   auto range = range_of(query);
-  Sql sql{"SELECT count(*)" + from_rows_of(query, range.value_or(SegmentOrder::created_at)), {user_ref}};
+  Sql sql{"SELECT \"segment_ref\"" + from_rows_of(query, range.value_or(SegmentOrder::created_at)),
+          {user_ref}};
   append_filters(sql, query, query.video_id ? std::nullopt : range);
   return sql;
 }
 
-Sql make_page(const SegmentQuery& query, std::int64_t user_ref, std::int64_t matching, std::int64_t all) {
+namespace {
+
+Sql select_matching(const SegmentQuery& query, std::int64_t user_ref, const Matching& matching,
+                    std::int64_t all) {
+  const std::string select = "SELECT " + column_names<Segment>();
+  if (!matching.few.empty())
+    return {select + " FROM \"segments\" WHERE \"segment_ref\" IN (SELECT \"value\" FROM json_each(?))",
+            {encode(matching.few)}};
   auto range = range_of(query);
-  // Walking the order's index visits about all / matching rows for each one of the page; reading what matches
-  // by the index of its range, and sorting that, visits `matching`.
-  bool sorts = range && matching * matching < all * query.limit;
+  // Walking the order's index visits about all / count rows for each one of the page; reading what matches by
+  // the index of its range, and sorting that, visits `count`.
+  bool sorts = range && matching.count * matching.count < all * query.limit;
   SegmentOrder by_index = sorts ? *range : query.sort_by;
-  Sql sql{"SELECT " + column_names<Segment>() + from_rows_of(query, by_index), {user_ref}};
+  Sql sql{select + from_rows_of(query, by_index), {user_ref}};
   append_filters(sql, query, query.video_id ? std::nullopt : std::optional(by_index));
+  return sql;
+}
+
+}  // namespace
+
+Sql make_page(const SegmentQuery& query, std::int64_t user_ref, const Matching& matching, std::int64_t all) {
+  Sql sql = select_matching(query, user_ref, matching, all);
   const std::string column = "\"" + order_column(query.sort_by) + "\"";
   if (query.after) {
     sql.text += " AND (" + column + ", \"segment_id\") " + (query.descending ? "<" : ">") + " (?, ?)";

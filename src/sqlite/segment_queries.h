@@ -25,11 +25,19 @@ struct Sql {
 
 // True when the filters are none, or only the segment's type: their count is kept and need not be made.
 bool is_counted(const SegmentQuery&);
-// The rows that match the filters.
-Sql make_count(const SegmentQuery&, std::int64_t user_ref);
+// What matches a query's filters: how many rows, and which, where they are few.
+struct Matching {
+  std::int64_t count = 0;
+  std::vector<std::int64_t>
+      few;  // their segment_ref: all of them, or none when there are more than `most_few`
+};
+constexpr std::size_t most_few = 500;
+
+// The segment_ref of every row that matches the filters.
+Sql make_match(const SegmentQuery&, std::int64_t user_ref);
 // The columns of the page's segments and of one more, which tells that there is a next page. `matching` of
 // the user's `all` rows match the filters. Throws Error{invalid} when the position is not one of this order.
-Sql make_page(const SegmentQuery&, std::int64_t user_ref, std::int64_t matching, std::int64_t all);
+Sql make_page(const SegmentQuery&, std::int64_t user_ref, const Matching& matching, std::int64_t all);
 // The filters as text: equal for queries that match the same rows.
 std::string make_filter_key(const SegmentQuery&);
 

@@ -163,15 +163,18 @@ std::optional<Segment> SqliteSegmentStore::remove_segment(std::string_view segme
   });
 }
 
-std::int64_t SqliteSegmentStore::count_matching(Connection& connection, const SegmentQuery& query,
-                                                std::int64_t user_ref, std::int64_t revision) {
+Matching SqliteSegmentStore::find_matching(Connection& connection, const SegmentQuery& query,
+                                           std::int64_t user_ref, std::int64_t revision) {
   const std::string key = std::to_string(user_ref) + make_filter_key(query);
-  if (auto known = counts_.find_count(key, revision)) return *known;
-  auto sql = make_count(query, user_ref);
-  auto count = sql.prepare(connection);
-  count.step();
-  counts_.put_count(key, revision, count.integer(0));
-  return count.integer(0);
+  if (auto known = matches_.find_matching(key, revision)) return *known;
+  auto sql = make_match(query, user_ref);
+  auto rows = sql.prepare(connection);
+  Matching matching;
+  while (rows.step())
+    if (++matching.count <= std::int64_t{most_few}) matching.few.push_back(rows.integer(0));
+  if (matching.count > std::int64_t{most_few}) matching.few = {};
+  matches_.put_matching(key, revision, matching);
+  return matching;
 }
 
 SegmentPage SqliteSegmentStore::list_segments(std::string_view user_id, const SegmentQuery& query) {
@@ -181,9 +184,13 @@ SegmentPage SqliteSegmentStore::list_segments(std::string_view user_id, const Se
     const bool is_kept = is_counted(query);
     auto user = find_counts(connection, user_id, is_kept ? query.segment_type : std::nullopt);
     if (!user) return page;
-    page.total_count =
-        is_kept ? user->segments : count_matching(connection, query, user->user_ref, user->revision);
-    auto sql = make_page(query, user->user_ref, page.total_count, user->segments);
+    Matching matching;
+    if (is_kept)
+      matching.count = user->segments;
+    else
+      matching = find_matching(connection, query, user->user_ref, user->revision);
+    page.total_count = matching.count;
+    auto sql = make_page(query, user->user_ref, matching, user->segments);
     if (page.total_count == 0 || (!query.after && query.offset >= page.total_count)) return page;
     auto rows = sql.prepare(connection);
     while (rows.step()) {

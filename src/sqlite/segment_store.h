@@ -4,8 +4,8 @@
 #include <array>
 
 #include "base/metrics.h"
-#include "sqlite/count_cache.h"
 #include "sqlite/database.h"
+#include "sqlite/match_cache.h"
 #include "sqlite/segment_rows.h"
 #include "store/segment_store.h"
 
@@ -41,10 +41,10 @@ class SqliteSegmentStore : public SegmentStore {
                                                 std::string_view after, std::size_t limit) override;
 
  private:
-  std::int64_t count_matching(Connection&, const SegmentQuery&, std::int64_t user_ref, std::int64_t revision);
+  Matching find_matching(Connection&, const SegmentQuery&, std::int64_t user_ref, std::int64_t revision);
 
   Database& database_;
-  CountCache counts_;
+  MatchCache matches_;
   std::array<Histogram*, 8> list_seconds_{};  // by SegmentOrder
 };
 

@@ -9,19 +9,21 @@
 #include <string>
 #include <unordered_map>
 
+#include "sqlite/segment_queries.h"
+
 namespace segments::sqlite {
 
-class CountCache {
+class MatchCache {
  public:
-  explicit CountCache(std::size_t most = 4'096) : most_(most) {}
-  std::optional<std::int64_t> find_count(const std::string& key, std::int64_t revision);
-  void put_count(const std::string& key, std::int64_t revision, std::int64_t count);
+  explicit MatchCache(std::size_t most = 2'048) : most_(most) {}
+  std::optional<Matching> find_matching(const std::string& key, std::int64_t revision);
+  void put_matching(const std::string& key, std::int64_t revision, Matching);
 
  private:
   struct Entry {
     std::string key;
     std::int64_t revision;
-    std::int64_t count;
+    Matching matching;
   };
   const std::size_t most_;
   std::mutex mutex_;
