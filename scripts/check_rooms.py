@@ -20,7 +20,7 @@ for path in sorted(root.glob("*/*")):
     if room not in rooms:
         faults.append(f"{path}: the room {room} is not declared in src/CMakeLists.txt")
         continue
-    if path.stem.endswith(("_test", "_fuzz", "_contract")):
+    if path.stem.startswith("test_") or path.stem.endswith(("_test", "_fuzz", "_contract")):
         continue
     for number, line in enumerate(path.read_text().splitlines(), 1):
         match = re.match(r'#include "(\w+)/', line)
