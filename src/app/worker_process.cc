@@ -57,6 +57,8 @@ void WorkerProcess::start() {
     // A server that is killed leaves a worker that finishes or hands back what it holds, and ends.
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(1);
+    // The worker must not hold the port and the connections of a server that it outlives.
+    close_range(3, ~0U, 0);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
