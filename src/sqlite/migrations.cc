@@ -46,7 +46,12 @@ std::int64_t do_next_step(Connection& connection, const Schema& schema) {
 }  // namespace
 
 void migrate(Connection& connection, const Schema& schema) {
-  auto version = read_version(connection, schema);
+  std::int64_t version = 0;
+  {
+    // One state of the file: another process may be making the tables at this moment.
+    Snapshot snapshot(connection);
+    version = read_version(connection, schema);
+  }
   use_write_ahead_log(connection);
   while (version < static_cast<std::int64_t>(schema.steps.size())) {
     version = do_next_step(connection, schema);

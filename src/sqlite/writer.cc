@@ -93,7 +93,11 @@ void Writer::commit(const Batch& batch) {
     commit_together(batch);
     return;
   } catch (const Busy& busy) {
-    for (Request* request : batch) request->error = busy.reason;
+    // Each caller gets an error of its own, as it is thrown on a thread of its own.
+    const Error& reason = busy.reason;
+    for (Request* request : batch)
+      request->error = std::make_exception_ptr(
+          Error(reason.kind(), std::string(reason.what()), {}, reason.retry_after_s()));
     return;
   } catch (const std::exception&) {
     if (batch.size() == 1) {
@@ -112,9 +116,9 @@ void Writer::commit_together(const Batch& batch) {
   try {
     turn.emplace(turnstile_, steady_ms() + busy_timeout_ms_);
     connection_->run("BEGIN IMMEDIATE");
-  } catch (const std::exception&) {
+  } catch (const Error& error) {
     if (failures_) failures_->add(batch.size());
-    throw Busy{std::current_exception()};
+    throw Busy{error};
   }
   try {
     for (Request* request : batch) run_change(*request);

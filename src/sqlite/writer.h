@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/error.h"
 #include "base/metrics.h"
 #include "sqlite/checkpointer.h"
 #include "sqlite/connection.h"
@@ -44,7 +45,7 @@ class Writer {
   using Batch = std::vector<Request*>;
   // The transaction could not be begun; it would be no other for each change alone.
   struct Busy {
-    std::exception_ptr reason;
+    Error reason;
   };
 
   void run();
