@@ -134,9 +134,9 @@ std::optional<Post> resolve_post(SocialMediaPlatform platform, const std::option
       faults.push_back({pointer + "/post_id", "format", "The id is not the one that the address leads to."});
     else
       post = Post{parsed.address->post_id, std::string(trim(*post_url))};
-  } else if (post_id && !is_post_id(platform, *post_id)) {
+  } else if (post_id && !may_be_post_id(*post_id)) {
     faults.push_back({pointer + "/post_id", "format",
-                      "This is not the form that an id has on " + std::string(name_of(platform)) + "."});
+                      "A post's id has letters, digits, \"_\" and \"-\" alone, at most 150."});
   } else if (post_id) {
     post = Post{*post_id, make_post_url(platform, *post_id)};
   }
@@ -152,7 +152,7 @@ Response link_post(const Request& request, Api& api) {
   auto post = resolve_post(body.platform, body.post_id, body.post_url, "");
   auto stored = require_segment(request, services);
   auto posts = posts_on(stored.segment, body.platform);
-  std::erase_if(posts, [](const auto& usage) { return !is_post_id(usage.platform, *usage.post_id); });
+  std::erase_if(posts, [](const auto& usage) { return !may_be_post_id(*usage.post_id); });
   if (!post && posts.empty())
     throw invalid_input({{"/post_id", "required", "One of \"post_id\" and \"post_url\" is required."}});
   take_sync(stored.segment.user_id, api);
@@ -199,8 +199,7 @@ Response report_usage(const Request& request, Api& api) {
     usage.post_url = post->post_url;
   } else if (data.post_id) {
     usage.post_id = data.post_id;
-    if (is_post_id(body.platform, *data.post_id))
-      usage.post_url = make_post_url(body.platform, *data.post_id);
+    if (may_be_post_id(*data.post_id)) usage.post_url = make_post_url(body.platform, *data.post_id);
   } else {
     // Counts without a post are about the only post there is, else about one of their own: the same each
     // time, so that reporting again does not add a usage.

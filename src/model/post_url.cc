@@ -297,6 +297,10 @@ bool is_post_id(SocialMediaPlatform platform, std::string_view id) {
   return false;
 }
 
+bool may_be_post_id(std::string_view id) {
+  return !id.empty() && id.size() <= 150 && all(id, is_code_character);
+}
+
 std::string make_post_url(SocialMediaPlatform platform, std::string_view post_id) {
   std::string id = percent_encode(post_id);
   switch (platform) {

@@ -113,6 +113,9 @@ struct ParsedPostUrl {
 ParsedPostUrl parse_post_url(std::string_view url);
 // The form of an id that the platform has; false for anything else.
 bool is_post_id(SocialMediaPlatform, std::string_view post_id);
+// What an owner may name as a post's id: 1-150 letters, digits, "_" and "-". Wider than the form above, since platforms
+// change theirs; an id of another form (that of counts told without a post) is never asked of a platform.
+bool may_be_post_id(std::string_view post_id);
 // The canonical address of a post, as far as it can be made from its id alone.
 std::string make_post_url(SocialMediaPlatform, std::string_view post_id);
 

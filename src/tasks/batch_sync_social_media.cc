@@ -22,7 +22,7 @@ std::set<SocialMediaPlatform> platforms_of(const Segment& segment,
                                            const std::vector<SocialMediaPlatform>& wanted) {
   std::set<SocialMediaPlatform> found;
   for (const auto& usage : segment.social_media_usage)
-    if (usage.post_id &&
+    if (usage.post_id && may_be_post_id(*usage.post_id) &&
         (wanted.empty() || std::find(wanted.begin(), wanted.end(), usage.platform) != wanted.end()))
       found.insert(usage.platform);
   return found;

@@ -69,7 +69,7 @@ std::string sync_social_media_metrics(std::string_view arguments, Services& serv
   SyncMetricsResult result{task.segment_id, task.platform, 0, 0, {}};
   std::optional<Error> permanent, passing;
   for (const auto& usage : found->segment.social_media_usage) {
-    if (usage.platform != task.platform || !usage.post_id) continue;
+    if (usage.platform != task.platform || !usage.post_id || !may_be_post_id(*usage.post_id)) continue;
     ++result.posts;
     auto error = sync_post(services, task, usage);
     if (!error) {

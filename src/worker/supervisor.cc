@@ -26,7 +26,6 @@ Supervisor::Supervisor(TaskQueue& queue, const WorkerOptions& options, GiveUp gi
 }
 
 void Supervisor::run(const std::atomic<bool>& stop) {
-  clean();
   log_info("worker.started", {{"worker", options_.name}, {"slots", options_.slots}});
   while (true) {
     now_ = steady_ms();

@@ -45,7 +45,9 @@ void Supervisor::clean() {
 
 void Supervisor::beat_and_sweep() {
   if (now_ >= beat_at_ && ask("beat", [&] { queue_.beat(options_.name); })) beat_at_ = now_ + beat_ms;
-  if (now_ >= sweep_at_ && ask("sweep", [&] { queue_.sweep(); })) sweep_at_ = now_ + sweep_ms;
+  if (now_ < sweep_at_ || !ask("sweep", [&] { queue_.sweep(); })) return;
+  sweep_at_ = now_ + sweep_ms;
+  clean();
 }
 
 void Supervisor::lease() {
