@@ -3,6 +3,7 @@
 # usage: scripts/build.sh [dev|release|asan|tsan|fuzz] [--with-tests]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/ccache.sh
 
 preset=${1:-release}
 tests=OFF

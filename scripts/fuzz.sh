@@ -3,6 +3,7 @@
 # usage: scripts/fuzz.sh [SECONDS=60] [TARGET…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/ccache.sh
 
 seconds=${1:-60}
 shift || true

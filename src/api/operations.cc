@@ -126,6 +126,12 @@ Response get_task(const Request& request, Services& services) {
   std::string id = path_id(request, "task_id", "task");
   auto task = services.queue.find_task(id);
   if (!task || !may_see(request, task->user_id)) throw not_found("task", id);
+  // A batch is done when the tasks that it queued are, not when it has queued them.
+  if (task->status == TaskStatus::SUCCESS && task->children_done < task->children) {
+    task->status = TaskStatus::STARTED;
+    task->progress = 100.0 * static_cast<double>(task->children_done) / static_cast<double>(task->children);
+    task->finished_at.reset();
+  }
   Response response = answer(*task);
   response.set("Cache-Control", "no-store");
   return response;

@@ -21,7 +21,9 @@ bool is_foreign_key(std::string_view key, std::string_view user, Services& servi
   return owner && *owner != user;
 }
 
-std::optional<IdempotencyKey> idempotency_key_of(const Request& request, const std::string& user) {
+// The fingerprint is of what the body says: another order of its members is the same request.
+std::optional<IdempotencyKey> idempotency_key_of(const Request& request, const std::string& user,
+                                                 const CreateSegment& body) {
   std::string_view key = request.header("idempotency-key");
   bool is_there =
       std::ranges::any_of(request.headers, [](const auto& h) { return h.first == "idempotency-key"; });
@@ -30,7 +32,7 @@ std::optional<IdempotencyKey> idempotency_key_of(const Request& request, const s
   if (key.empty() || key.size() > 255 || !is_printable)
     throw invalid_input(
         {{"Idempotency-Key", "format", "An Idempotency-Key has 1 to 255 printable ASCII characters."}});
-  return IdempotencyKey{user, std::string(key), encode_hex(sha256(request.body))};
+  return IdempotencyKey{user, std::string(key), encode_hex(sha256(encode(body)))};
 }
 
 Segment make_segment(CreateSegment&& body, const std::string& user) {
@@ -65,12 +67,24 @@ std::optional<std::int64_t> wanted_version(const Request& request, Services& ser
   return stored.version;
 }
 
-// Only what is the user's own, and only once the record is gone: a crash between leaves an object, never a
-// record without one.
-void remove_media(const Segment& segment, const Request& request, Services& services) {
+// Whether another record of the video, or the video itself as its source, names the key.
+bool is_named_elsewhere(const std::string& key, const std::string& video_id, Services& services) {
+  auto video = services.videos.find_video(video_id);
+  if (video && video->bucket_location == key) return true;
+  return std::ranges::any_of(
+      services.segments.list_video_segments(video_id, "", std::nullopt),
+      [&](const Segment& other) { return other.s3_key == key || other.thumbnail_url == key; });
+}
+
+// Only media of the segment's own video that nothing else names, and only once the record is gone: a crash
+// between leaves an object, never a record without one. The video no longer offers what is removed.
+void remove_media(const Segment& segment, Services& services) {
   for (const auto& key : {segment.s3_key, segment.thumbnail_url.value_or("")}) {
-    if (key.empty() || fault_of_object_key(key)) continue;
-    if (!request.trusted && is_foreign_key(key, request.user, services)) continue;
+    if (key.empty() || video_id_in_key(key) != segment.video_id) continue;
+    if (is_named_elsewhere(key, segment.video_id, services)) continue;
+    if (auto video = services.videos.find_video(segment.video_id);
+        video && std::erase(video->output_s3_urls, key))
+      services.videos.update_video(segment.video_id, std::nullopt, video->output_s3_urls, std::nullopt);
     services.objects.remove_object(key);
   }
 }
@@ -97,7 +111,7 @@ VersionedSegment require_segment(const Request& request, Services& services) {
 Response create_segment(const Request& request, Services& services) {
   auto body = read_body<CreateSegment>(request);
   std::string user = user_for(request, body.user_id);
-  auto key = idempotency_key_of(request, user);
+  auto key = idempotency_key_of(request, user, body);
   if (!request.trusted && is_foreign_key(body.s3_key, user, services))
     throw invalid_input({{"/s3_key", "format", "The key belongs to a video that is not yours."}});
   std::string video_id = body.video_id;
@@ -154,6 +168,14 @@ Response update_segment(const Request& request, Services& services) {
   auto body = read_body<UpdateSegment>(request);
   user_for(request, body.user_id);
   std::string id = path_id(request, "segment_id", "segment");
+  if (!body.title.given && !body.description.given && !body.tags.given) {
+    // Nothing is asked for, so nothing changes: no new version for others to trip over.
+    auto version = wanted_version(request, services);
+    auto stored = require_segment(request, services);
+    if (version && *version != stored.version)
+      throw Error(ErrorKind::precondition_failed, "The segment was changed meanwhile.");
+    return segment_response(stored, request, services);
+  }
   auto changed = services.segments.update_segment(
       id, owner_of(request), wanted_version(request, services),
       [&](Segment& segment) {
@@ -171,7 +193,7 @@ Response remove_segment(const Request& request, Services& services) {
   std::string id = path_id(request, "segment_id", "segment");
   auto removed = services.segments.remove_segment(id, owner_of(request), wanted_version(request, services));
   if (!removed) throw not_found("segment", id);
-  if (query.media.value_or(false)) remove_media(*removed, request, services);
+  if (query.media.value_or(false)) remove_media(*removed, services);
   log_info("segment.deleted", {{"segment_id", id}, {"user", request.user}});
   return answer(Message{"Segment deleted successfully"});
 }

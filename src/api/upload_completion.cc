@@ -73,7 +73,9 @@ Response tell(const Video& video) {
   return answer(CompletedUpload{.job_id = video.video_id,
                                 .video_id = video.video_id,
                                 .status = video.status,
-                                .message = "Upload completed; the video is processed as a job",
+                                .message = video.status == VideoStatus::COMPLETED
+                                               ? "The video is processed"
+                                               : "Upload completed; the video is processed as a job",
                                 .s3_key = video.bucket_location});
 }
 
@@ -93,6 +95,13 @@ ObjectInfo require_upload(const CompleteUpload& body, Services& services) {
   return *object;
 }
 
+// A file's name may be longer than a title, which the tasks that take it over would refuse.
+std::string title_from(std::string_view filename) {
+  std::string_view stem = filename.substr(0, filename.rfind('.'));
+  if (stem.empty()) stem = filename;
+  return std::string(trim(first_code_points(stem, title_rule.max_length)));
+}
+
 Video make_video(const CompleteUpload& body, const ObjectInfo& object, const std::string& user) {
   Video video;
   video.video_id = body.job_id;
@@ -100,8 +109,7 @@ Video make_video(const CompleteUpload& body, const ObjectInfo& object, const std
   video.filename = shown_filename(body.filename.value_or(""));
   if (video.filename.empty()) video.filename = body.s3_key.substr(body.s3_key.rfind('/') + 1);
   video.title = trim(body.title.value_or(""));
-  if (video.title.empty()) video.title = video.filename.substr(0, video.filename.rfind('.'));
-  if (video.title.empty()) video.title = video.filename;
+  if (video.title.empty()) video.title = title_from(video.filename);
   video.file_size = object.size;
   video.content_type = object.content_type;
   video.upload_date = video.updated_at = now_text();
@@ -136,6 +144,9 @@ Response complete_again(const CompleteUpload& body, const Video& video, const Re
   if (!may_see(request, video.user_id)) throw not_found("upload", body.s3_key);
   if (video.bucket_location != body.s3_key)
     throw Error(ErrorKind::conflict, "This job was completed with another upload.");
+  if (video.status == VideoStatus::FAILED || video.status == VideoStatus::CANCELLED)
+    throw Error(ErrorKind::conflict,
+                "This job is " + std::string(name_of(video.status)) + "; upload the video again to cut it.");
   if (!is_final(video.status)) queue_processing(body, video, services);
   return tell(video);
 }
@@ -144,6 +155,10 @@ Response complete_again(const CompleteUpload& body, const Video& video, const Re
 
 Response complete_upload(const Request& request, Services& services) {
   auto body = read_cutting_body<CompleteUpload>(request);
+  if (body.mode) {
+    if (!body.cutting_options) body.cutting_options.emplace();
+    body.cutting_options->mode = *body.mode;
+  }
   std::string user = user_for(request, body.user_id);
   if (require_own_key(request, services, body.s3_key) != body.job_id)
     throw invalid_input({{"/s3_key", "format", "The key belongs to another job."}});
@@ -162,10 +177,6 @@ Response complete_upload(const Request& request, Services& services) {
   queue_processing(body, video, services);
   log_info("upload.completed", {{"video_id", video.video_id}, {"user", user}, {"size", video.file_size}});
   return tell(video);
-}
-
-Response complete_multipart_upload(const Request& request, Services& services) {
-  return complete_upload(request, services);
 }
 
 Response analyze_duration(const Request& request, Services& services) {

@@ -116,6 +116,11 @@ Response finalize_multipart_upload(const Request& request, Services& services) {
   if (body.job_id && *body.job_id != video_id)
     throw invalid_input({{"/job_id", "format", "The key belongs to another job."}});
   auto object = join_upload(services, body.s3_key, body.upload_id, body.parts);
+  if (body.file_size.value_or(0) > 0 && *body.file_size != object.size) {
+    services.objects.remove_object(body.s3_key);
+    throw Error(ErrorKind::conflict, "The parts have " + std::to_string(object.size) + " bytes, not the " +
+                                         std::to_string(*body.file_size) + " that were announced.");
+  }
   log_info("upload.joined", {{"video_id", video_id}, {"size", object.size}, {"parts", body.parts.size()}});
   return answer(FinalizedUpload{.s3_key = body.s3_key,
                                 .job_id = video_id,

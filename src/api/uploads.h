@@ -105,6 +105,7 @@ struct CompleteUpload {
   std::optional<std::string> upload_id;
   std::optional<std::vector<UploadedPart>> parts;
   std::optional<CuttingOptions> cutting_options;  // "" within stands for the default, as from a cleared box
+  std::optional<CuttingMode> mode;                // the same as cutting_options.mode, and before it
   std::optional<TextStrategy> text_strategy;
   std::optional<TextInput> text_input;
   std::optional<std::string> user_id;
@@ -115,8 +116,8 @@ struct CompleteUpload {
   std::optional<std::vector<std::string>> tags;
 };
 BOOST_DESCRIBE_STRUCT(CompleteUpload, (),
-                      (job_id, s3_key, upload_id, parts, cutting_options, text_strategy, text_input, user_id,
-                       filename, file_size, title, content_type, tags))
+                      (job_id, s3_key, upload_id, parts, cutting_options, mode, text_strategy, text_input,
+                       user_id, filename, file_size, title, content_type, tags))
 
 struct CompletedUpload {
   std::string job_id;
@@ -210,9 +211,7 @@ Response initiate_multipart_upload(const Request&, Services&);  // POST /api/upl
 Response presign_upload_part(const Request&, Services&);        // POST /api/upload/part
 Response finalize_multipart_upload(const Request&, Services&);  // POST /api/upload/finalize-multipart
 Response abort_multipart_upload(const Request&, Services&);     // POST /api/upload/abort-multipart
-Response complete_upload(const Request&, Services&);            // POST /api/upload/complete
-Response complete_multipart_upload(const Request&,
-                                   Services&);         // POST /api/upload/complete-multipart: the same
+Response complete_upload(const Request&, Services&);            // POST /api/upload/complete, complete-multipart
 Response analyze_duration(const Request&, Services&);  // POST /api/video/analyze-duration
 
 }  // namespace segments

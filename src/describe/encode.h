@@ -59,6 +59,10 @@ void encode(std::string& out, const T& value) {
         out += "null";
         return;
       }
+      if (value == 0) {
+        out += '0';  // the sign of zero would not come back from a reader of integers
+        return;
+      }
     }
     char digits[32];
     auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;

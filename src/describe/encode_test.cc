@@ -34,6 +34,7 @@ TEST(Encode, WritesNumbersInTheirShortestForm) {
   EXPECT_EQ(encode(0.1), "0.1");
   EXPECT_EQ(encode(30.0), "30");
   EXPECT_EQ(encode(std::numeric_limits<double>::quiet_NaN()), "null");
+  EXPECT_EQ(encode(-0.0), "0");
   EXPECT_EQ(encode(-std::numeric_limits<double>::infinity()), "null");
 }
 

@@ -47,7 +47,7 @@ constexpr Rule rule_of(Describes<SegmentFilters>, std::string_view member) {
             .about =
                 "created_at (date), duration, file_size (size), name, title, filename, download_count "
                 "(downloads) or segment_number"};
-  if (member == "order" || member == "sort_order") return {.max_length = 4, .about = "asc or desc"};
+  if (member == "order" || member == "sort_order") return {.max_length = 20, .about = "asc or desc"};
   if (member == "limit" || member == "page_size") return {.minimum = 1, .about = "1 to 200, default 50"};
   if (member == "offset") return {.minimum = 0, .maximum = 1'000'000'000};
   if (member == "page") return {.minimum = 1, .maximum = 1'000'000'000};
