@@ -127,6 +127,13 @@ std::size_t count_code_points(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
 }
 
+std::string_view first_code_points(std::string_view text, std::size_t most) {
+  std::size_t end = 0;
+  for (; end < text.size(); ++end)
+    if ((static_cast<unsigned char>(text[end]) & 0xc0) != 0x80 && most-- == 0) break;
+  return text.substr(0, end);
+}
+
 std::string fold_case(std::string_view text) {
   std::string out;
   out.reserve(text.size());

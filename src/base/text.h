@@ -16,6 +16,8 @@ std::string clean_utf8(std::string_view, std::size_t max_bytes = std::string_vie
 bool has_control(std::string_view);
 // Number of code points of valid UTF-8.
 std::size_t count_code_points(std::string_view);
+// The first of valid UTF-8's code points, `most` of them or all.
+std::string_view first_code_points(std::string_view, std::size_t most);
 // Lower case, for ASCII, Latin, Greek and Cyrillic letters; what is not UTF-8 is passed through.
 std::string fold_case(std::string_view);
 std::string lower_ascii(std::string_view);

@@ -69,6 +69,15 @@ TEST(CountCodePoints, CountsCharacters) {
   EXPECT_EQ(count_code_points("aé漢😀"), 4u);
 }
 
+TEST(FirstCodePoints, CutsBetweenCharacters) {
+  EXPECT_EQ(first_code_points("aé漢😀", 0), "");
+  EXPECT_EQ(first_code_points("aé漢😀", 2), "aé");
+  EXPECT_EQ(first_code_points("aé漢😀", 3), "aé漢");
+  EXPECT_EQ(first_code_points("aé漢😀", 4), "aé漢😀");
+  EXPECT_EQ(first_code_points("aé漢😀", 500), "aé漢😀");
+  EXPECT_EQ(first_code_points("", 3), "");
+}
+
 TEST(FoldCase, LowersLatinGreekAndCyrillic) {
   EXPECT_EQ(fold_case("HeLLo 123"), "hello 123");
   EXPECT_EQ(fold_case("ÀÉÎÕÜ ŁŻŚ ŐŰ"), "àéîõü łżś őű");

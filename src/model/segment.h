@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/object_key.h"
 #include "describe/patch.h"
 #include "describe/rule.h"
 #include "model/social_media.h"
@@ -81,10 +82,8 @@ struct UpdateSegment {
 BOOST_DESCRIBE_STRUCT(UpdateSegment, (), (title, description, tags, user_id))
 
 // nullptr, or what is allowed. Ids: 1-240 of A-Z a-z 0-9 . _ ~ : @ - and no leading dot (a video id has 200
-// at most, so that its segments have ids too). Object keys: 1-900 bytes of UTF-8, parts between slashes that
-// are neither empty nor . nor .., no backslash, no control character.
+// at most, so that its segments have ids too). Object keys: base/object_key.h.
 const char* fault_of_id(std::string_view);
-const char* fault_of_object_key(std::string_view);
 const char* fault_of_content_type(std::string_view);
 const char* fault_of_time(std::string_view);
 

@@ -12,8 +12,6 @@ namespace segments {
 
 namespace {
 
-constexpr std::int64_t default_limit = 50;
-constexpr std::int64_t max_limit = 200;
 constexpr const char* allowed_orders =
     "created_at (date), duration, file_size (size), name, title, filename, download_count (downloads), "
     "segment_number";
@@ -69,7 +67,7 @@ void put_order(const SegmentFilters& filters, SegmentQuery& query, std::vector<F
 
 void put_page(const SegmentFilters& filters, SegmentQuery& query, std::vector<Fault>& faults) {
   auto limit = filters.limit ? filters.limit : filters.page_size;
-  query.limit = std::min(limit.value_or(default_limit), max_limit);
+  query.limit = std::min(limit.value_or(default_page_size), largest_page_size);
   if (query.limit < 1)
     faults.push_back({filters.limit ? "limit" : "page_size", "range", "A page has at least 1 row."});
   if (filters.offset.value_or(0) < 0) faults.push_back({"offset", "range", "The offset is at least 0."});

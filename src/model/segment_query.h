@@ -55,6 +55,9 @@ constexpr Rule rule_of(Describes<SegmentFilters>, std::string_view member) {
   return {.max_length = 200};
 }
 
+constexpr std::int64_t default_page_size = 50;
+constexpr std::int64_t largest_page_size = 200;  // more is clamped
+
 enum class SegmentOrder {
   created_at,
   duration,
@@ -87,7 +90,7 @@ struct SegmentQuery {
   std::optional<std::string> created_after, created_before;  // canonical times; inclusive, exclusive
   SegmentOrder sort_by = SegmentOrder::created_at;
   bool descending = true;
-  std::int64_t limit = 50;
+  std::int64_t limit = default_page_size;
   std::int64_t offset = 0;
   std::optional<SegmentPosition> after;  // with it, offset is 0
 

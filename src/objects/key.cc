@@ -3,27 +3,12 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/text.h"
+#include "base/object_key.h"
 
 namespace segments {
 namespace {
 
 constexpr std::size_t longest_name = 240;  // file systems take 255 bytes; a mark of two follows
-
-const char* fault_of_key(std::string_view key) {
-  if (key.empty() || key.size() > 900) return "An object key has 1 to 900 bytes.";
-  if (!is_utf8(key)) return "An object key is UTF-8.";
-  if (has_control(key) || key.find('\\') != key.npos)
-    return "An object key has no control characters and no backslashes.";
-  for (std::size_t start = 0; start <= key.size();) {
-    std::size_t end = std::min(key.find('/', start), key.size());
-    std::string_view part = key.substr(start, end - start);
-    if (part.empty() || part == "." || part == "..")
-      return "The parts of an object key between slashes are neither empty nor \".\" nor \"..\".";
-    start = end + 1;
-  }
-  return nullptr;
-}
 
 // Where a name of at most longest_name bytes ends: neither within a character nor within an escape. Three
 // bytes at least stay behind, so that a part of many dots never leaves "." or ".." as a name of its own.
@@ -77,7 +62,7 @@ std::optional<std::string> unescape(std::string_view text, bool is_folder) {
 }  // namespace
 
 void check_object_key(std::string_view key) {
-  if (const char* fault = fault_of_key(key)) throw invalid_input({{"", "format", fault}});
+  if (const char* fault = fault_of_object_key(key)) throw invalid_input({{"", "format", fault}});
 }
 
 std::string path_of_folder(std::string_view folder) {

@@ -7,8 +7,7 @@
 
 namespace segments {
 
-// Throws Error{invalid} unless the key is 1-900 bytes of UTF-8 whose parts between slashes are neither empty
-// nor `.` nor `..`, without backslash and control characters.
+// Throws Error{invalid} unless base/object_key.h takes the key.
 void check_object_key(std::string_view key);
 
 // A key as a relative path that people can read, one to one: the last part keeps its name, folders get a `+`
