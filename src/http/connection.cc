@@ -146,7 +146,7 @@ Task<void> Connection::answer_route(const RouteHandler& route, Response& respons
       response = body_problem(read);
       co_return;
     }
-  if (route.runs == Runs::inline_) {
+  if (!route.is_for_pool(request_)) {
     response = shared_.router.respond(route, request_);
     co_return;
   }

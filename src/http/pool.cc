@@ -28,7 +28,17 @@ bool Pool::add(Job job, Entry entry) {
     if (queued_gauge_) queued_gauge_->set(static_cast<double>(jobs_.size()));
     if (jobs_.size() > idle_ && threads_.size() < max_threads_) {
       ++idle_;  // counted before it runs, so that a burst does not start more than it needs
-      threads_.emplace_back([this] { run(); });
+      try {
+        threads_.emplace_back([this] { run(); });
+      } catch (const std::exception&) {
+        --idle_;
+        // The system gives no thread. Those that are there come to the job; without any it is not taken.
+        if (threads_.empty()) {
+          jobs_.pop_back();
+          if (queued_gauge_) queued_gauge_->set(static_cast<double>(jobs_.size()));
+          return false;
+        }
+      }
     }
   }
   wake_.notify_one();

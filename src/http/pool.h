@@ -17,12 +17,14 @@ namespace segments::http {
 class Pool {
  public:
   using Job = std::function<void()>;
-  enum class Entry { new_work, continued };  // work that goes on with what was begun is never refused
+  // Work that goes on with what was begun is never refused: the thread that began it is there.
+  enum class Entry { new_work, continued };
 
   Pool(int max_threads, int max_queued, Metrics*);
   ~Pool();  // drops what is queued, waits for what runs
 
-  bool add(Job, Entry);  // false when the queue is full
+  // False when the queue is full, or the system gives not even one thread: the job is dropped unrun.
+  bool add(Job, Entry);
 
  private:
   void run();
@@ -59,7 +61,7 @@ struct PoolStart {
   }
 };
 
-// False when the pool is full: `work` has not run. `work` must not throw and outlives the wait.
+// False when the pool does not take it: `work` has not run. `work` must not throw and outlives the wait.
 inline Task<bool> run_on_pool(Pool& pool, Executor executor, Pool::Entry entry, Pool::Job& work) {
   PoolStart start{&pool, executor, entry, &work};
   const asio::use_awaitable_t<Executor> token;

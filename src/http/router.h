@@ -38,6 +38,13 @@ struct RouteHandler {
   std::function<Response(const Request&)> handle;
   // Instead of handle, for PUT of bytes: decides from the head alone whether the body is taken.
   std::function<std::unique_ptr<BodySink>(const Request&)> receive;
+  // Requests of an inline route that wait all the same: true sends this one to the pool. Runs before the
+  // handler has judged the request, on the I/O thread; it must not throw.
+  std::function<bool(const Request&)> waits = nullptr;
+
+  bool is_for_pool(const Request& request) const {
+    return runs == Runs::on_pool || (waits && waits(request));
+  }
 };
 
 struct RouterOptions {

@@ -86,6 +86,22 @@ TEST(Server, StatusesWithoutBodyHaveNoLength) {
   EXPECT_EQ(client.ask(get("/a")).status, 304);
 }
 
+TEST(Server, AnInlineRouteSendsWhatWaitsToThePool) {
+  auto list = route("GET", "/list", [](const Request&) {
+    return json_response(std::to_string(std::hash<std::thread::id>()(std::this_thread::get_id())));
+  });
+  auto pool = list;
+  pool.pattern = "/pool";
+  pool.runs = Runs::on_pool;
+  list.waits = [](const Request& request) { return !request.query.empty(); };
+  TestServer server({list, pool}, {.io_threads = 1});
+  auto client = server.client();
+  auto io_thread = client.ask(get("/list")).body;
+  EXPECT_NE(client.ask(get("/list?search=x")).body, io_thread);
+  EXPECT_EQ(client.ask(get("/list")).body, io_thread);
+  EXPECT_NE(client.ask(get("/pool")).body, io_thread);
+}
+
 TEST(Server, PipelinedRequestsAreAnsweredInOrder) {
   TestServer server(simple_routes());
   auto client = server.client();
