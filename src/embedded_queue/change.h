@@ -7,6 +7,7 @@
 namespace segments {
 
 inline constexpr Millis results_kept_ms = 24 * 3'600'000;
+inline constexpr Millis dead_letters_kept_ms = 30 * results_kept_ms;
 
 // One statement as a transaction of its own; whether it changed anything.
 template <class... T>

@@ -48,6 +48,19 @@ TaskState state_of(Statement& row, Millis now) {
   return state;
 }
 
+void insert(Connection& connection, const std::string& id, const NewTask& task, Millis now) {
+  // A final task is known for as long as its result is kept, whether or not a sweep has been by since.
+  connection.run("DELETE FROM task WHERE id = ? AND phase = 3 AND finished_at <= ?", id,
+                 now - results_kept_ms);
+  connection.run(
+      "INSERT INTO task (id, name, arguments, user_id, parent_id, priority, max_retries, time_limit_s, "
+      "expires,"
+      " phase, status, ready_at, created_at)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?) ON CONFLICT (id) DO NOTHING",
+      id, task.name, task.arguments, task.user_id, task.parent_id, task.priority, task.max_retries,
+      task.time_limit_s, task.expires, task.not_before > now ? 0 : 1, std::max(task.not_before, now), now);
+}
+
 }  // namespace
 
 EmbeddedQueue::EmbeddedQueue(const std::filesystem::path& file, std::function<Millis()> clock,
@@ -65,19 +78,15 @@ EmbeddedQueue::~EmbeddedQueue() = default;
 std::string EmbeddedQueue::enqueue(const NewTask& task) {
   std::string id = task.id.empty() ? make_id() : task.id;
   Millis now = clock_();
-  database_->write([&](Connection& connection) {
-    // A final task is known for as long as its result is kept, whether or not a sweep has been by since.
-    connection.run("DELETE FROM task WHERE id = ? AND phase = 3 AND finished_at <= ?", id,
-                   now - results_kept_ms);
-    connection.run(
-        "INSERT INTO task (id, name, arguments, user_id, parent_id, priority, max_retries, time_limit_s, "
-        "expires,"
-        " phase, status, ready_at, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?) ON CONFLICT (id) DO NOTHING",
-        id, task.name, task.arguments, task.user_id, task.parent_id, task.priority, task.max_retries,
-        task.time_limit_s, task.expires, task.not_before > now ? 0 : 1, std::max(task.not_before, now), now);
-  });
+  database_->write([&](Connection& connection) { insert(connection, id, task, now); });
   return id;
+}
+
+void EmbeddedQueue::enqueue_all(std::span<const NewTask> tasks) {
+  Millis now = clock_();
+  database_->write([&](Connection& connection) {
+    for (const auto& task : tasks) insert(connection, task.id.empty() ? make_id() : task.id, task, now);
+  });
 }
 
 std::optional<TaskState> EmbeddedQueue::find_task(std::string_view task_id) {
@@ -156,14 +165,18 @@ void EmbeddedQueue::sweep() {
         "SELECT EXISTS (SELECT 1 FROM task WHERE phase = 2 AND lease_until <= ?1)"
         " OR EXISTS (SELECT 1 FROM task WHERE phase < 2 AND expires > 0 AND expires < ?1)"
         " OR EXISTS (SELECT 1 FROM task WHERE phase = 3 AND dead = 0 AND untold = 0 AND finished_at <= ?2)"
+        " OR EXISTS (SELECT 1 FROM task WHERE dead = 1 AND finished_at <= ?3)"
         " OR EXISTS (SELECT 1 FROM batch WHERE touched_at <= ?2)"
         " OR EXISTS (SELECT 1 FROM worker WHERE beat_at <= ?2)");
-    return row.with(now, old).step() && row.integer(0) != 0;
+    return row.with(now, old, now - dead_letters_kept_ms).step() && row.integer(0) != 0;
   });
   if (!due) return;
   database_->write([&](Connection& connection) {
     end_leases(connection, now);
     expire_tasks(connection, now);
+    // They go on as ordinary results, which the next lines find too old.
+    connection.run("UPDATE task SET dead = 0 WHERE dead = 1 AND finished_at <= ?",
+                   now - dead_letters_kept_ms);
     connection.run("DELETE FROM worker WHERE beat_at <= ?", old);
   });
   // In small transactions: a day's results at once would keep every other writer waiting.

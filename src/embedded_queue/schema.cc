@@ -43,6 +43,7 @@ CREATE INDEX task_expiring ON task (expires) WHERE phase < 2 AND expires > 0;
 CREATE INDEX task_old ON task (finished_at) WHERE phase = 3 AND dead = 0 AND untold = 0;
 CREATE INDEX task_untold ON task (lease_until) WHERE untold > 0;
 CREATE INDEX task_dead ON task (id) WHERE dead = 1;
+CREATE INDEX task_dead_age ON task (finished_at) WHERE dead = 1;
 
 CREATE TABLE fence (last INTEGER NOT NULL);
 INSERT INTO fence VALUES (0);

@@ -5,6 +5,7 @@
 #include <boost/describe.hpp>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -93,6 +94,8 @@ class TaskQueue {
 
   // Durable when it returns. The task's id. An id that is known is left alone, also a final one for 24 h.
   virtual std::string enqueue(const NewTask&) = 0;
+  // All of them or, where it throws, none: one durable step however many they are.
+  virtual void enqueue_all(std::span<const NewTask>) = 0;
   virtual std::optional<TaskState> find_task(std::string_view task_id) = 0;
   // Revokes a task that is not final; a worker that runs it sees it by revoked_tasks() and kills it. False: final or absent.
   virtual bool revoke(std::string_view task_id) = 0;
@@ -120,7 +123,7 @@ class TaskQueue {
   virtual bool remove_dead_letter(std::string_view task_id) = 0;
 
   virtual QueueHealth health() = 0;
-  virtual void sweep() = 0;  // results older than 24 h, leases that ended, tasks that expired
+  virtual void sweep() = 0;  // results older than 24 h, dead letters older than 30 days, leases that ended, tasks that expired
 };
 
 }  // namespace segments

@@ -154,6 +154,37 @@ TEST_P(TaskQueueContract, a_known_id_is_not_queued_again) {
   EXPECT_EQ(lease_ids(10), std::vector<std::string>{"one"});
 }
 
+TEST_P(TaskQueueContract, many_are_queued_at_once_and_known_ones_left_alone) {
+  enqueue("b", 7);
+  std::vector<NewTask> tasks{{.id = "a", .name = "tasks.test", .priority = 1},
+                             {.id = "b", .name = "tasks.other", .priority = 9},
+                             {.name = "tasks.test", .parent_id = "a"},
+                             {.id = "a", .name = "tasks.other"}};
+  queue->enqueue_all(tasks);
+  queue->enqueue_all({});
+  EXPECT_EQ(state_of("a").children, 1);
+  EXPECT_EQ(state_of("a").name, "tasks.test");
+  auto leased = lease_ids(10);
+  ASSERT_EQ(leased.size(), 3u);
+  EXPECT_EQ(leased[0], "b");
+  EXPECT_EQ(leased[1], "a");
+  EXPECT_EQ(leased[2].size(), 26u);
+}
+
+TEST_P(TaskQueueContract, dead_letters_go_after_thirty_days) {
+  enqueue("old");
+  queue->fail(lease_one(), "No.");
+  for (auto& told : given_up()) queue->settle_given_up(told.task);
+  advance(29 * 24 * hour_ms);
+  queue->sweep();
+  EXPECT_EQ(queue->list_dead_letters("", 10).size(), 1u);
+  advance(24 * hour_ms);
+  queue->sweep();
+  EXPECT_TRUE(queue->list_dead_letters("", 10).empty());
+  EXPECT_EQ(queue->health().dead_letters, 0);
+  EXPECT_FALSE(queue->find_task("old"));
+}
+
 TEST_P(TaskQueueContract, priority_goes_first_then_age) {
   enqueue("a");
   enqueue("b");
@@ -285,7 +316,7 @@ TEST_P(TaskQueueContract, dead_letters_are_paged_queued_again_and_dropped) {
   for (const auto& told : given_up()) EXPECT_NE(told.task.id, "d2") << "it did not end without success";
 }
 
-TEST_P(TaskQueueContract, results_are_kept_a_day_and_dead_letters_for_good) {
+TEST_P(TaskQueueContract, results_are_kept_a_day_and_dead_letters_longer) {
   enqueue("good");
   enqueue("bad");
   enqueue("dropped");
