@@ -395,8 +395,57 @@ TEST_F(FailureTest, too_little_memory_or_time_is_told) {
       source, folder_.path(), {{0, 6}}, CuttingMode::exact, {}, {.memory_mb = 350, .threads = 1}};
   EXPECT_EQ(refuse(request, probe_media(source), ErrorKind::too_large),
             "The video needs more memory than is allowed.");
+  request.limits.threads = 16;
+  EXPECT_EQ(refuse(request, probe_media(source), ErrorKind::too_large),
+            "The video needs more memory than is allowed.");
   request.limits = {.seconds = 0};
   EXPECT_EQ(refuse(request, probe_media(source), ErrorKind::too_large).find("The video takes longer"), 0U);
+}
+
+// More processors than this machine may have: threads take addresses, which are what is limited.
+struct Threads {
+  const char* size;
+  int threads;
+};
+void PrintTo(const Threads& threads, std::ostream* out) {
+  *out << threads.size << " with " << threads.threads;
+}
+
+class ManyThreads : public CutTest, public testing::WithParamInterface<Threads> {};
+
+TEST_P(ManyThreads, fit_the_usual_memory) {
+  TestFolder sources;
+  auto source = make_video(
+      sources, "a.mp4",
+      "-f lavfi -i testsrc=s=" + std::string(GetParam().size) + ":r=12:d=1 " SOUND H264 "-c:a aac -shortest");
+  CutRequest request{source,
+                     folder_.path(),
+                     evenly(1, 0.25),
+                     CuttingMode::exact,
+                     {"", "words", "", "words"},
+                     {.threads = GetParam().threads}};
+  auto pieces = cut_media(request, probe_media(source), [](std::size_t, const Piece&) {});
+  ASSERT_EQ(pieces.size(), 4U);
+  expect_whole(source, pieces, 0.1);
+  ASSERT_TRUE(make_thumbnail(source, folder_.file("t.jpg"), 1, request.limits));
+}
+INSTANTIATE_TEST_SUITE_P(Sizes, ManyThreads,
+                         testing::Values(Threads{"1280x720", 8}, Threads{"1280x720", 16},
+                                         Threads{"1920x1080", 8}, Threads{"1920x1080", 16}));
+
+TEST_F(CutTest, threads_that_do_not_fit_the_memory_are_given_up) {
+  TestFolder sources;
+  auto source = make_video(sources, "a.mp4", "-f lavfi -i testsrc=s=1920x1080:r=10:d=1 " H264);
+  for (int memory_mb : {600, 700, 800}) {  // four threads need more, and fail at other places
+    CutRequest request{source,
+                       folder_.path(),
+                       evenly(1, 0.5),
+                       CuttingMode::exact,
+                       {},
+                       {.memory_mb = memory_mb, .threads = 8}};
+    auto pieces = cut_media(request, probe_media(source), [](std::size_t, const Piece&) {});
+    EXPECT_EQ(pieces.size(), 2U);
+  }
 }
 
 TEST_F(FailureTest, an_exception_of_the_caller_stops_the_work_and_removes_the_pieces) {

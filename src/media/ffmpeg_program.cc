@@ -29,6 +29,21 @@ std::vector<std::string> command_of(const Program& program, const ProgramLimits&
   return command;
 }
 
+bool says(const ChildResult& result, std::string_view words) {
+  return result.errors.find(words) != std::string::npos;
+}
+
+// An encoder that finds no memory may say no more than that it could not be opened; all else that keeps ours
+// from opening is a size that it does not take. A thread without room for its stack is "temporarily
+// unavailable".
+bool lacks_memory(const ChildResult& result, const ProgramLimits& limits) {
+  if (limits.memory_mb <= 0 || result.exit_code == 0 || result.timed_out || result.stopped) return false;
+  if (says(result, "invalid width x height")) return false;
+  return says(result, "Cannot allocate memory") || says(result, "malloc of size") ||
+         says(result, "while opening encoder") || says(result, "Resource temporarily unavailable") ||
+         says(result, "while loading shared libraries");
+}
+
 void check_result(const ChildResult& result, const ProgramLimits& limits) {
   if (result.exit_code == 0) return;
   // A broken stream fills all that is kept with the same complaint; its end says why the program gave up.
@@ -40,11 +55,8 @@ void check_result(const ChildResult& result, const ProgramLimits& limits) {
                                       {"errors", end}});
   if (result.timed_out || result.signal == SIGXCPU)
     throw Error(ErrorKind::too_large, "The video took longer to work on than is allowed.");
-  bool lacks_memory = result.errors.find("Cannot allocate memory") != std::string::npos ||
-                      result.errors.find("malloc of size") != std::string::npos;
-  if (lacks_memory && limits.memory_mb > 0)
-    throw Error(ErrorKind::too_large, "The video needs more memory than is allowed.");
-  if (result.errors.find("No space left on device") != std::string::npos)
+  if (lacks_memory(result, limits)) throw too_much_memory();
+  if (says(result, "No space left on device"))
     throw Error(ErrorKind::unavailable, "There is no space left to write the pieces to.");
   // 255: it was asked to end by a signal.
   if (result.stopped || result.signal == SIGKILL || result.signal == SIGTERM || result.exit_code == 255)
@@ -60,15 +72,31 @@ int thread_count(const MediaLimits& limits) {
 }
 
 ProgramLimits program_limits(const MediaLimits& limits) {
-  return {limits.memory_mb, thread_count(limits), steady_ms() + limits.seconds * Millis{1000}};
+  return {limits.memory_mb, std::min(thread_count(limits), most_program_threads),
+          steady_ms() + limits.seconds * Millis{1000}};
 }
 
-void run_ffmpeg(const Program& program, const ProgramLimits& limits) {
+namespace {
+
+ChildResult run_once(const Program& program, const ProgramLimits& limits) {
   Millis left = limits.deadline - steady_ms();
   if (left <= 0) throw Error(ErrorKind::too_large, "The video took longer to work on than is allowed.");
   int seconds = static_cast<int>((left + 999) / 1000);
   ChildLimits child{limits.memory_mb, seconds, limits.threads};
-  check_result(run_child(command_of(program, limits), program.directory, child, limits.stop), limits);
+  return run_child(command_of(program, limits), program.directory, child, limits.stop);
+}
+
+}  // namespace
+
+void run_ffmpeg(const Program& program, const ProgramLimits& limits) {
+  ChildResult result = run_once(program, limits);
+  if (limits.threads > 1 && lacks_memory(result, limits)) {
+    log_info("media.ffmpeg_again_with_one_thread", {{"threads", limits.threads}});
+    ProgramLimits fewer = limits;
+    fewer.threads = 1;
+    result = run_once(program, fewer);
+  }
+  check_result(result, limits);
 }
 
 }  // namespace segments

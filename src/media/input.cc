@@ -33,6 +33,10 @@ Error not_a_video() {
   return Error(ErrorKind::invalid, "The file is not a video that can be read.");
 }
 
+Error too_much_memory() {
+  return Error(ErrorKind::too_large, "The video needs more memory than is allowed.");
+}
+
 std::string av_reason(int code) {
   char text[AV_ERROR_MAX_STRING_SIZE] = {};
   av_strerror(code, text, sizeof text);
@@ -172,6 +176,7 @@ void MediaInput::check(int code) const {
   if (source_->is_late() && source_->is_remote)
     throw Error(ErrorKind::unavailable, "The video could not be read in time from where it is stored.");
   if (source_->is_late()) throw too_slow();
+  if (code == AVERROR(ENOMEM)) throw too_much_memory();
   throw not_a_video();
 }
 
@@ -183,6 +188,8 @@ bool MediaInput::read(AVPacket* packet) {
   int code = av_read_frame(source_->format, packet);
   if (source_->failure) std::rethrow_exception(source_->failure);
   if (code < 0 && source_->is_late()) throw too_slow();
+  // Not the file's end: what follows would be lost without a word.
+  if (code == AVERROR(ENOMEM)) throw too_much_memory();
   return code >= 0;
 }
 

@@ -22,7 +22,8 @@ struct MediaInfo;
 inline constexpr const char* taken_formats =
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,mp3,wav,aac,flac";
 
-Error not_a_video();  // Error{invalid}: "The file is not a video that can be read."
+Error not_a_video();      // Error{invalid}: "The file is not a video that can be read."
+Error too_much_memory();  // Error{too_large}
 // What libav says about an error code, for the log.
 std::string av_reason(int code);
 

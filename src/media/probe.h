@@ -21,7 +21,8 @@ struct MediaInfo {
 };
 
 // Throws Error{invalid} with one plain sentence for what is not a video or audio file, Error{unavailable}
-// when it cannot be read, Error{too_large} when reading it takes longer than 30 s.
+// when it cannot be read, Error{too_large} when reading it takes longer than 30 s or
+// more memory than there is.
 MediaInfo probe_media(const std::string& location);
 
 }  // namespace segments

@@ -42,6 +42,7 @@ void RemuxOutput::check(int code) {
   log_warning("media.remux_failed", {{"reason", av_reason(code)}});
   if (code == AVERROR(ENOSPC) || code == AVERROR(EIO) || code == AVERROR(ENOENT) || code == AVERROR(EMFILE))
     throw Error(ErrorKind::unavailable, "A piece could not be written.");
+  if (code == AVERROR(ENOMEM)) throw too_much_memory();
   throw Error(ErrorKind::invalid, "The video's streams cannot be copied.");
 }
 
