@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <list>
 #include <mutex>
@@ -87,8 +86,6 @@ class EventHub::Core : public std::enable_shared_from_this<EventHub::Core> {
     wake_.notify_one();
   }
 
-  std::size_t subscribers() const { return count_; }
-
  private:
   struct Subscriber {
     std::int64_t number;
@@ -141,7 +138,6 @@ class EventHub::Core : public std::enable_shared_from_this<EventHub::Core> {
     for (auto& arrival : arrivals) guard(arrival.stream, [&] { take(std::move(arrival)); });
     for (auto place : std::vector<Place>(replaying_)) guard(place->stream, [&] { replay(place); });
     open_.set(static_cast<double>(subscribers_.size()));
-    count_ = subscribers_.size();
   }
 
   // One subscriber's trouble ends its stream (it comes back with Last-Event-ID), not the hub.
@@ -311,7 +307,6 @@ class EventHub::Core : public std::enable_shared_from_this<EventHub::Core> {
   VideoStore& videos_;
   Gauge& open_;
   Counter& sent_;
-  std::atomic<std::size_t> count_{0};
 
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -339,9 +334,6 @@ EventHub::~EventHub() {
 }
 void EventHub::subscribe(std::shared_ptr<EventStream> stream, Subscription subscription) {
   core_->subscribe(std::move(stream), std::move(subscription));
-}
-std::size_t EventHub::subscribers() const {
-  return core_->subscribers();
 }
 
 }  // namespace segments

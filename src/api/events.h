@@ -55,7 +55,6 @@ class EventHub {
   ~EventHub();  // closes all streams
   // Takes the stream and returns at once. Any thread.
   void subscribe(std::shared_ptr<EventStream>, Subscription);
-  std::size_t subscribers() const;
 
  private:
   class Core;

@@ -54,6 +54,7 @@ struct ApiRoute {
   const char* pattern;
   Handler handler;
   Runs runs = Runs::inline_;
+  bool (*waits)(const Request&) = nullptr;  // of an inline route: which requests are for the pool
   Access access = Access::of_user;
   const char* id = "";  // the operation's
   const char* tag = "";

@@ -13,7 +13,8 @@
 
 namespace segments {
 
-// Reads of the store take microseconds and run inline; what commits, or waits for a disk, runs on the pool.
+// Reads of a few rows take microseconds and run inline; what reads many, commits, or waits for a disk, runs on
+// the pool.
 const std::vector<ApiRoute>& api_routes() {
   constexpr auto inline_ = Runs::inline_;
   constexpr auto on_pool = Runs::on_pool;
@@ -23,7 +24,7 @@ const std::vector<ApiRoute>& api_routes() {
     {.method = "POST", .pattern = "/api/segments", .handler = create_segment, .runs = on_pool, .id = "create_segment", .tag = "segments",
      .summary = "Create a segment", .body = body_schema<CreateSegment>("CreateSegment"), .answer = answer_schema<Segment>("Segment"),
      .status = 201, .faults = {404, 409}, .headers = {"Idempotency-Key"}},
-    {.method = "GET", .pattern = "/api/segments", .handler = list_segments, .runs = inline_, .id = "list_segments", .tag = "segments",
+    {.method = "GET", .pattern = "/api/segments", .handler = list_segments, .runs = inline_, .waits = scans_segments, .id = "list_segments", .tag = "segments",
      .summary = "The user's segments, filtered, in order, by pages", .query = query_schema<SegmentFilters>(),
      .answer = answer_schema<SegmentList>("SegmentList"), .faults = {400}},
     {.method = "GET", .pattern = "/api/segments/{segment_id}", .handler = get_segment, .runs = inline_, .id = "get_segment", .tag = "segments",
@@ -44,7 +45,7 @@ const std::vector<ApiRoute>& api_routes() {
      .tag = "segments", .summary = "The same as GET", .query = query_schema<AddressQuery>(), .answer = answer_schema<DownloadAddress>("DownloadAddress")},
     {.method = "GET", .pattern = "/api/segments/{segment_id}/play", .handler = play_segment, .runs = inline_, .id = "play_segment", .tag = "segments",
      .summary = "An address to play the segment from", .query = query_schema<AddressQuery>(), .answer = answer_schema<PlayAddress>("PlayAddress")},
-    {.method = "GET", .pattern = "/api/videos/{video_id}/segments", .handler = list_video_segments, .runs = inline_, .id = "list_video_segments",
+    {.method = "GET", .pattern = "/api/videos/{video_id}/segments", .handler = list_video_segments, .runs = on_pool, .id = "list_video_segments",
      .tag = "segments", .summary = "All segments of a video, by number", .query = query_schema<VideoSegmentsQuery>(),
      .answer = answer_schema<SegmentList>("SegmentList")},
 
@@ -82,7 +83,7 @@ const std::vector<ApiRoute>& api_routes() {
     {.method = "POST", .pattern = "/api/upload/complete", .handler = complete_upload, .runs = on_pool, .id = "complete_upload", .tag = "uploads",
      .summary = "The bytes are there: cut the video. Twice is as good as once", .body = body_schema<CompleteUpload>("CompleteUpload"),
      .answer = answer_schema<CompletedUpload>("CompletedUpload"), .faults = {404, 409}},
-    {.method = "POST", .pattern = "/api/upload/complete-multipart", .handler = complete_multipart_upload, .runs = on_pool, .id = "complete_multipart_upload",
+    {.method = "POST", .pattern = "/api/upload/complete-multipart", .handler = complete_upload, .runs = on_pool, .id = "complete_multipart_upload",
      .tag = "uploads", .summary = "Join the parts, unless they are joined, and cut the video", .body = body_schema<CompleteUpload>("CompleteUpload"),
      .answer = answer_schema<CompletedUpload>("CompletedUpload"), .faults = {404, 409}},
     {.method = "POST", .pattern = "/api/video/analyze-duration", .handler = analyze_duration, .runs = on_pool, .id = "analyze_duration", .tag = "uploads",
@@ -148,6 +149,7 @@ RouteHandler bind_route(const ApiRoute& route, const std::shared_ptr<Api>& api) 
   bound.method = route.method;
   bound.pattern = route.pattern;
   bound.runs = route.runs;
+  if (route.waits) bound.waits = route.waits;
   bound.is_public = route.access == Access::open;
   if (auto* receive = std::get_if<std::unique_ptr<BodySink> (*)(const Request&, Services&)>(&route.handler)) {
     bound.receive = [api, call = *receive](const Request& request) { return call(request, api->services); };

@@ -151,17 +151,8 @@ Response list_video_segments(const Request& request, Services& services) {
     auto owner = services.videos.find_owner(video_id);
     if (!owner || !may_see(request, *owner)) throw not_found("video", video_id);
   }
-  std::string body;
-  body.reserve(1'024 * (found.size() + 1));
-  body += "{\"segments\":[";
-  for (const auto& segment : found) {
-    if (&segment != &found.front()) body += ',';
-    show_segment(body, segment, request, services);
-  }
-  std::string count = std::to_string(found.size());
-  body += "],\"total_count\":" + count + ",\"page\":1,\"page_size\":" + count +
-          ",\"next_cursor\":null,\"has_more\":false}";
-  return json_response(std::move(body));
+  auto count = static_cast<std::int64_t>(found.size());
+  return json_response(show_segments({std::move(found), count, std::nullopt}, 1, "", request, services));
 }
 
 Response update_segment(const Request& request, Services& services) {

@@ -4,6 +4,7 @@
 #include <boost/describe.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "describe/rule.h"
@@ -18,6 +19,7 @@ namespace segments {
 Response create_segment(const Request&, Services&);       // POST /api/segments
 Response get_segment(const Request&, Services&);          // GET /api/segments/{segment_id}
 Response list_segments(const Request&, Services&);        // GET /api/segments
+bool scans_segments(const Request&);                      // whether that list may look at many rows
 Response list_video_segments(const Request&, Services&);  // GET /api/videos/{video_id}/segments
 Response update_segment(const Request&, Services&);       // PUT and PATCH /api/segments/{segment_id}
 Response remove_segment(const Request&, Services&);       // DELETE /api/segments/{segment_id}
@@ -26,6 +28,9 @@ Response play_segment(const Request&, Services&);         // GET /api/segments/{
 
 // Somebody else's segment is absent, so that ids cannot be probed.
 VersionedSegment require_segment(const Request&, Services&);
+// The JSON of a SegmentList; `next_cursor` leads to found.next.
+std::string show_segments(const SegmentPage& found, std::int64_t page, std::string_view next_cursor,
+                          const Request&, Services&);
 
 struct VideoSegmentsQuery {
   std::optional<SegmentType> segment_type;

@@ -211,7 +211,7 @@ Response initiate_multipart_upload(const Request&, Services&);  // POST /api/upl
 Response presign_upload_part(const Request&, Services&);        // POST /api/upload/part
 Response finalize_multipart_upload(const Request&, Services&);  // POST /api/upload/finalize-multipart
 Response abort_multipart_upload(const Request&, Services&);     // POST /api/upload/abort-multipart
-Response complete_upload(const Request&, Services&);            // POST /api/upload/complete, complete-multipart
+Response complete_upload(const Request&, Services&);   // POST /api/upload/complete, complete-multipart
 Response analyze_duration(const Request&, Services&);  // POST /api/video/analyze-duration
 
 }  // namespace segments

@@ -3,7 +3,9 @@
 
 #include "api/upload_fixture.h"
 #include "base/error.h"
+#include "describe/decode.h"
 #include "model/segment.h"
+#include "tasks/create_segments_from_video.h"
 
 namespace segments::testing {
 namespace {
@@ -62,6 +64,32 @@ TEST_F(UploadTest, CompletingNeedsNoMoreThanKeyAndJob) {
   ASSERT_TRUE(video);
   EXPECT_EQ(video->filename, "clip.final.mp4");
   EXPECT_EQ(video->title, "clip.final");
+}
+
+TEST_F(UploadTest, ATitleFromALongNameIsOneThatTheTasksTake) {
+  std::string stem;
+  for (int i = 0; i < 249; ++i) stem += "aé漢😀";
+  for (const std::string& name :
+       {stem + ".mp4", std::string(996, 'x') + ".mp4", std::string(499, 'x') + " .mp4",
+        std::string(499, 'x') + " y.mp4", "." + std::string(600, 'y')}) {
+    auto ticket = initiate(name);
+    ASSERT_EQ(ticket.status, 200) << ticket.body;
+    std::string id = ticket.text("job_id");
+    ASSERT_EQ(put_bytes(ticket.text("presigned_url"), "bytes").status, 200);
+    std::string more = "\"filename\":" + json_text(name) + R"(,"tags":["one","two"])";
+    ASSERT_EQ(post("/api/upload/complete", completion(id, ticket.text("s3_key"), more)).status, 200);
+    auto video = services().videos.find_video(id);
+    ASSERT_TRUE(video);
+    EXPECT_EQ(video->filename, name);
+    EXPECT_TRUE(name.starts_with(video->title)) << video->title;
+    EXPECT_GE(count_code_points(video->title), 499u);
+    // What tasks.process_video_task hands on, read as the task that it queues reads it.
+    CreateSegments payload{video->video_id,
+                           video->user_id,
+                           {"processed/" + id + "/segment_001.mp4"},
+                           VideoMetadata{video->title, video->tags, video->filename, {}}};
+    EXPECT_NO_THROW(decode<CreateSegments>(std::string_view(encode(payload)))) << video->title;
+  }
 }
 
 TEST_F(UploadTest, CompletingTwiceQueuesOnce) {
