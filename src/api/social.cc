@@ -7,6 +7,8 @@
 #include "api/segments.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "queue/task_names.h"
+#include "services/sync_post.h"
 
 namespace segments {
 
@@ -21,41 +23,16 @@ void take_sync(const std::string& user, Api& api) {
 }
 
 std::string queue_sync(const Segment& segment, SocialMediaPlatform platform, Services& services) {
-  NewTask task;
-  task.name = "tasks.sync_social_media_metrics_task";
-  task.arguments = "{\"segment_id\":";
-  encode(task.arguments, segment.segment_id);
-  task.arguments += ",\"platform\":";
-  encode(task.arguments, platform);
-  task.arguments += '}';
-  task.user_id = segment.user_id;
-  task.max_retries = 5;
-  task.time_limit_s = 120;
-  std::string id = services.queue.enqueue(task);
+  std::string arguments = "{\"segment_id\":";
+  encode(arguments, segment.segment_id);
+  arguments += ",\"platform\":";
+  encode(arguments, platform);
+  arguments += '}';
+  std::string id =
+      services.queue.enqueue(make_task(sync_metrics_task, std::move(arguments), segment.user_id));
   log_info("social.sync_queued",
            {{"segment_id", segment.segment_id}, {"platform", name_of(platform)}, {"task_id", id}});
   return id;
-}
-
-const char* outcome_of(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::rate_limited:
-      return "rate_limited";
-    case ErrorKind::not_found:
-      return "not_found";
-    case ErrorKind::forbidden:
-      return "forbidden";
-    default:
-      return "unavailable";
-  }
-}
-
-void count_attempt(SocialMediaPlatform platform, const char* outcome, const std::string& segment_id,
-                   Services& services) {
-  services.totals.add_total("social_sync_total{platform=\"" + std::string(name_of(platform)) +
-                            "\",outcome=\"" + outcome + "\"}");
-  log_info("social.sync",
-           {{"segment_id", segment_id}, {"platform", name_of(platform)}, {"outcome", outcome}});
 }
 
 // What a platform's refusal means to who waits: the post is linked already, so nothing of the answer hides
@@ -73,19 +50,13 @@ void count_attempt(SocialMediaPlatform platform, const char* outcome, const std:
 }
 
 void sync_now(const Segment& segment, const SocialMediaUsage& usage, Services& services) {
-  auto platform = services.platforms.find(usage.platform);
-  if (platform == services.platforms.end())
+  if (!services.platforms.contains(usage.platform))
     throw Error(ErrorKind::unavailable, std::string(name_of(usage.platform)) + " is not set up.");
-  MetricsReading reading;
-  try {
-    reading = platform->second->read_metrics({*usage.post_id, usage.post_url, usage.posted_at});
-  } catch (const Error& error) {
-    count_attempt(usage.platform, outcome_of(error.kind()), segment.segment_id, services);
-    bool passes = error.kind() != ErrorKind::not_found && error.kind() != ErrorKind::forbidden;
-    refuse_sync(error, usage.platform, passes ? queue_sync(segment, usage.platform, services) : "");
-  }
-  services.segments.add_reading(segment.segment_id, usage.platform, *usage.post_id, reading);
-  count_attempt(usage.platform, "ok", segment.segment_id, services);
+  auto error = sync_post(services, segment.segment_id, usage);
+  if (!error) return;
+  if (error->kind() == ErrorKind::conflict) throw *error;
+  bool passes = error->kind() != ErrorKind::not_found && error->kind() != ErrorKind::forbidden;
+  refuse_sync(*error, usage.platform, passes ? queue_sync(segment, usage.platform, services) : "");
 }
 
 std::optional<std::string> canonical_time(const std::optional<std::string>& text) {
@@ -114,6 +85,22 @@ std::vector<SocialMediaUsage> posts_on(const Segment& segment, SocialMediaPlatfo
   for (const auto& usage : segment.social_media_usage)
     if (usage.platform == platform && usage.post_id) posts.push_back(usage);
   return posts;
+}
+
+// Every list shows all of a segment's posts, and every sync asks for each.
+constexpr std::size_t most_posts = 100;
+
+void check_room_for_post(const Segment& segment, const SocialMediaUsage& usage, const std::string& pointer) {
+  const auto& linked = segment.social_media_usage;
+  if (linked.size() < most_posts) return;
+  bool is_linked = std::ranges::any_of(linked, [&](const SocialMediaUsage& other) {
+    return other.platform == usage.platform && other.post_id == usage.post_id;
+  });
+  if (!is_linked)
+    throw invalid_input(
+        {{pointer, "length",
+          "The segment has " + std::to_string(linked.size()) + " posts already, and may have " +
+              std::to_string(most_posts) + " at most: unlink one first."}});
 }
 
 }  // namespace
@@ -155,18 +142,21 @@ Response link_post(const Request& request, Api& api) {
   std::erase_if(posts, [](const auto& usage) { return !may_be_post_id(*usage.post_id); });
   if (!post && posts.empty())
     throw invalid_input({{"/post_id", "required", "One of \"post_id\" and \"post_url\" is required."}});
+  SocialMediaUsage wanted;
+  if (post) {
+    wanted.platform = body.platform;
+    wanted.post_id = post->post_id;
+    if (!post->post_url.empty()) wanted.post_url = post->post_url;
+    wanted.posted_at = canonical_time(body.posted_at);
+    check_room_for_post(stored.segment, wanted, body.post_url ? "/post_url" : "/post_id");
+  }
   take_sync(stored.segment.user_id, api);
 
   const std::string id = stored.segment.segment_id;
   if (post) {
-    SocialMediaUsage usage;
-    usage.platform = body.platform;
-    usage.post_id = post->post_id;
-    if (!post->post_url.empty()) usage.post_url = post->post_url;
-    usage.posted_at = canonical_time(body.posted_at);
-    if (services.segments.link_post(id, owner_of(request), usage) == LinkOutcome::absent)
+    if (services.segments.link_post(id, owner_of(request), wanted) == LinkOutcome::absent)
       throw not_found("segment", id);
-    posts = {usage};
+    posts = {wanted};
   }
   std::string task_id;
   if (query.wait.value_or(false)) {
@@ -207,6 +197,7 @@ Response report_usage(const Request& request, Api& api) {
         posts.size() == 1 ? *posts.front().post_id : "reported:" + std::string(name_of(body.platform));
   }
   usage.posted_at = canonical_time(data.posted_at);
+  check_room_for_post(stored.segment, usage, "/post_data");
   if (services.segments.link_post(id, owner_of(request), usage) == LinkOutcome::absent)
     throw not_found("segment", id);
 
@@ -214,7 +205,7 @@ Response report_usage(const Request& request, Api& api) {
     MetricsReading reading{data.views, data.likes, data.shares, data.comments, MetricsSource::reported,
                            now_text()};
     services.segments.add_reading(id, body.platform, *usage.post_id, reading);
-    count_attempt(body.platform, "reported", id, services);
+    note_sync(services, id, body.platform, *usage.post_id, "reported");
   }
   return segment_response(require_segment(request, services), request, services);
 }
@@ -255,16 +246,12 @@ Response sync_all(const Request& request, Api& api) {
   auto body = read_optional_body<SyncRequest>(request);
   std::string user = user_for(request, body.user_id);
   take_sync(user, api);
-  NewTask task;
-  task.name = "tasks.batch_sync_social_media_task";
-  task.arguments = "{\"user_id\":";
-  encode(task.arguments, user);
-  task.arguments += ",\"platforms\":";
-  encode(task.arguments, body.platforms);
-  task.arguments += '}';
-  task.user_id = user;
-  task.max_retries = 3;
-  task.time_limit_s = 600;
+  std::string arguments = "{\"user_id\":";
+  encode(arguments, user);
+  arguments += ",\"platforms\":";
+  encode(arguments, body.platforms);
+  arguments += '}';
+  NewTask task = make_task(batch_sync_task, std::move(arguments), user);
   QueuedTask queued{api.services.queue.enqueue(task), TaskStatus::PENDING};
   Response response = answer(queued, 202);
   response.set("Location", "/api/tasks/" + percent_encode(queued.task_id));

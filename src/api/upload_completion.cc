@@ -6,6 +6,7 @@
 #include "api/uploads.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "queue/task_names.h"
 
 namespace segments {
 
@@ -65,10 +66,6 @@ struct ProcessVideoArguments {
 BOOST_DESCRIBE_STRUCT(ProcessVideoArguments, (),
                       (s3_input_key, job_id, cutting_options, text_strategy, text_input, user_id))
 
-std::string task_id_of(const std::string& video_id) {
-  return "process-" + video_id;
-}
-
 Response tell(const Video& video) {
   return answer(CompletedUpload{.job_id = video.video_id,
                                 .video_id = video.video_id,
@@ -115,25 +112,23 @@ Video make_video(const CompleteUpload& body, const ObjectInfo& object, const std
   video.upload_date = video.updated_at = now_text();
   video.bucket_location = body.s3_key;
   video.tags = body.tags.value_or(std::vector<std::string>{});
-  video.task_id = task_id_of(video.video_id);
+  video.task_id = process_task_id(video.video_id);
   return video;
+}
+
+std::string arguments_of(const CompleteUpload& body, const Video& video) {
+  return encode(ProcessVideoArguments{.s3_input_key = video.bucket_location,
+                                      .job_id = video.video_id,
+                                      .cutting_options = body.cutting_options.value_or(CuttingOptions{}),
+                                      .text_strategy = body.text_strategy,
+                                      .text_input = body.text_input,
+                                      .user_id = video.user_id});
 }
 
 // Its id is known beforehand: however often it is queued, it runs once.
 void queue_processing(const CompleteUpload& body, const Video& video, const Services& services) {
-  NewTask task;
-  task.id = task_id_of(video.video_id);
-  task.name = "tasks.process_video_task";
-  task.user_id = video.user_id;
-
-  task.time_limit_s = 12 * 3600;  // as of tasks that the worker itself queues under this name
-  task.arguments =
-      encode(ProcessVideoArguments{.s3_input_key = video.bucket_location,
-                                   .job_id = video.video_id,
-                                   .cutting_options = body.cutting_options.value_or(CuttingOptions{}),
-                                   .text_strategy = body.text_strategy,
-                                   .text_input = body.text_input,
-                                   .user_id = video.user_id});
+  NewTask task = make_task(process_video_task, arguments_of(body, video), video.user_id);
+  task.id = process_task_id(video.video_id);
   services.queue.enqueue(task);
 }
 
@@ -169,7 +164,8 @@ Response complete_upload(const Request& request, Services& services) {
   // The page names its user only now; the bytes were claimed by "anonymous" until then.
   if (request.trusted) services.videos.claim_video(body.job_id, user, true);
   Video video = make_video(body, object, user);
-  if (!services.videos.create_video(video)) {
+  // With what its task needs: should this program die before the next step, the task is queued all the same.
+  if (!services.videos.create_video(video, arguments_of(body, video))) {
     auto other = services.videos.find_video(body.job_id);
     if (!other) throw Error(ErrorKind::conflict, "The video was removed or taken over meanwhile.");
     return complete_again(body, *other, request, services);

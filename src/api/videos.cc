@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "model/segment.h"
+#include "queue/task_names.h"
 
 namespace segments {
 
@@ -81,7 +82,8 @@ Response remove_video(const Request& request, Services& services) {
   if (!owner || !may_see(request, *owner) || fault_of_id(id)) throw not_found("video", id);
   // What runs stops, and what waits never begins.
   if (auto video = services.videos.find_video(id)) stop_job(services, *video, "The video was removed");
-  services.queue.revoke("segments-" + id);
+  services.queue.revoke(create_segments_task_id(id));
+  services.videos.begin_removal(id);  // from here on, what a run that is still at work finds is refused
   RemovedVideo removed{.message = "Video deleted successfully", .video_id = id};
   removed.segments_removed = remove_segments(services, id);
   removed.objects_removed = remove_objects(services, id);

@@ -9,7 +9,9 @@
 #include "api/routes.h"
 #include "api/token.h"
 #include "app/child_probe.h"
+#include "app/dead_letters.h"
 #include "app/engines.h"
+#include "app/open_files.h"
 #include "app/version.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -27,6 +29,8 @@ constexpr const char* usage =
     "  token --user NAME [--expires 30d]\n"
     "                               prints a token for the API (s, m, h, d, w; without: until the secret "
     "changes)\n"
+    "  dead-letters [list | show ID | requeue ID | drop ID]\n"
+    "                               tasks that failed for good, kept for 30 days\n"
     "  config                       the table of the settings in Markdown\n"
     "  openapi                      the OpenAPI document of the API\n"
     "  version                      this program's version\n"
@@ -121,7 +125,28 @@ int run_work(const std::vector<std::string>& arguments) {
   // 0 keeps `serve` from running tasks itself; this command runs some.
   if (config.workers == 0) config.workers = Config{}.workers;
   export_config(config);
+  raise_open_files();
   return work(config, config.workers);
+}
+
+// `segments dead-letters show ID --data-dir PATH`: words first, then the settings' flags.
+int run_dead_letters(std::vector<std::string> arguments) {
+  auto first_flag =
+      std::find_if(arguments.begin() + 1, arguments.end(), [](const auto& a) { return a.starts_with("--"); });
+  std::vector<std::string> words(arguments.begin() + 1, first_flag);
+  arguments.erase(arguments.begin() + 1, first_flag);
+  Config config = configure(parse_flags(arguments, {}));
+  std::string verb = words.empty() ? "list" : words[0];
+  bool is_list = verb == "list", is_known = is_list || verb == "show" || verb == "requeue" || verb == "drop";
+  if (!is_known || words.size() > 2 || (words.size() == 2) == is_list)
+    throw WrongCall{"dead-letters takes list, show ID, requeue ID or drop ID."};
+  Engines engines(config, probe_media);
+  TaskQueue& queue = engines.services().queue;
+  if (is_list) return list_dead_letters(queue, std::cout);
+  if (verb == "show") return show_dead_letter(queue, words[1], std::cout);
+  bool is_done = verb == "requeue" ? queue.requeue_dead_letter(words[1]) : queue.remove_dead_letter(words[1]);
+  if (!is_done) throw not_found("dead letter", words[1]);
+  return 0;
 }
 
 int print_help(const std::string& command) {
@@ -146,6 +171,7 @@ int dispatch(const std::vector<std::string>& arguments) {
   if (command == "worker") return run_work(arguments);
   if (command == "worker-slot") return work_in_slot(configure({}));
   if (command == "token") return print_token(arguments);
+  if (command == "dead-letters") return run_dead_letters(arguments);
   if (command == "openapi") return std::cout << make_openapi() << "\n", 0;
   if (command == "config") return std::cout << print_settings_markdown(), 0;
   if (command == "version" || command == "--version") return std::cout << "segments " << version << "\n", 0;

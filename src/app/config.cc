@@ -33,7 +33,6 @@ struct Given {
 
 template <class T>
 void read_setting(T& out, std::string_view member, const Given& given, Faults& faults) {
-  if (given.text.empty()) return;
   Rule rule = rule_of(Describes<Config>{}, member);
   Faults of_value;
   T value{};
@@ -124,7 +123,8 @@ Config read_config(const ConfigSources& sources) {
   for_each_member<Config>([&](const char* name, auto member) {
     for (const auto& [from, where] : by_rank) {
       auto found = from.find(key_of(name));
-      if (found == from.end()) continue;
+      // An empty value is no value: `PORT= segments serve` does not hide what a lower rank says.
+      if (found == from.end() || found->second.empty()) continue;
       read_setting(config.*member, name, {found->second, where}, faults);
       return;
     }

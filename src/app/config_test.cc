@@ -59,10 +59,12 @@ TEST(Config, FlagsWinOverTheEnvironmentAndThatOverTheFile) {
   EXPECT_EQ(config.workers, 7);
 }
 
-TEST(Config, EmptyValueIsTheDefault) {
-  Config config = read({}, {{"PORT", ""}, {"SEGMENTS_AUTH", ""}}, "PORT=3\n");
-  EXPECT_EQ(config.port, 8000);
+TEST(Config, EmptyValueIsNoValue) {
+  Config config = read({}, {{"PORT", ""}, {"SEGMENTS_AUTH", ""}}, "PORT=3\nHOST=\n");
+  EXPECT_EQ(config.port, 3) << "it hides nothing";
   EXPECT_EQ(config.auth, AuthMode::token);
+  EXPECT_EQ(config.host, Config{}.host);
+  EXPECT_EQ(read({{"PORT", ""}}, {{"PORT", "4"}}, "PORT=3\n").port, 4);
 }
 
 TEST(Config, EveryKindOfValueIsRead) {

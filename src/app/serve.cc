@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -14,9 +15,11 @@
 #include "app/child_probe.h"
 #include "app/commands.h"
 #include "app/engines.h"
+#include "app/open_files.h"
 #include "app/worker_process.h"
 #include "base/log.h"
 #include "http/server.h"
+#include "tasks/forgotten_videos.h"
 
 namespace segments {
 namespace {
@@ -34,7 +37,8 @@ sigset_t block_signals() {
   return set;
 }
 
-// What nobody waits for: tasks whose lease ended, results and events that are old, unfinished uploads.
+// What nobody waits for: videos whose task was never queued, tasks whose lease ended, results and events that
+// are old, unfinished uploads.
 class Sweeper {
  public:
   explicit Sweeper(Engines& engines)
@@ -48,6 +52,7 @@ class Sweeper {
       pause = std::chrono::seconds(60);
       try {
         engines.services().queue.sweep();
+        queue_forgotten_videos(engines.services(), now_ms());
         engines.services().events.remove_events_before(now_ms() - events_kept_ms);
         engines.directory().sweep(now_ms());
       } catch (const std::exception& error) {
@@ -67,6 +72,7 @@ ServerOptions server_options(const Config& config) {
   options.host = config.host;
   options.port = config.port;
   options.io_threads = config.io_threads;
+  options.max_connections = std::min(options.max_connections, connections_below(raise_open_files()));
   return options;
 }
 

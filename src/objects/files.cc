@@ -19,6 +19,8 @@ void throw_errno(std::string_view what) {
   // EFBIG: beyond what the file system or a limit allows one file.
   if (number == ENOSPC || number == EDQUOT || number == EFBIG)
     throw Error(ErrorKind::unavailable, "There is no room left for objects.", {}, 60);
+  if (number == EMFILE || number == ENFILE)
+    throw Error(ErrorKind::unavailable, "Too many files are open at once.", {}, 5);
   throw Error(ErrorKind::internal, std::string(what) + ": " + std::strerror(number));
 }
 

@@ -31,7 +31,8 @@ Event read_event(Statement& row) {
 }
 
 std::int64_t newest_id(Connection& connection) {
-  return connection.find_integer("SELECT max(\"id\") FROM \"events\"").value_or(0);
+  // Not the table's highest: after a week without events it is empty, and ids would seem to begin anew.
+  return connection.find_integer("SELECT \"seq\" FROM sqlite_sequence WHERE \"name\" = 'events'").value_or(0);
 }
 
 }  // namespace
@@ -94,8 +95,10 @@ std::int64_t SqliteEventLog::newest_event_id() {
 }
 
 std::int64_t SqliteEventLog::oldest_event_id() {
-  return database_.read([](Connection& connection) {
-    return connection.find_integer("SELECT min(\"id\") FROM \"events\"").value_or(0);
+  return database_.read_snapshot([](Connection& connection) {
+    if (auto oldest = connection.find_integer("SELECT min(\"id\") FROM \"events\"")) return *oldest;
+    auto newest = newest_id(connection);
+    return newest ? newest + 1 : 0;
   });
 }
 

@@ -49,10 +49,18 @@ void make_tables(Connection& connection) {
   sql += "CREATE INDEX \"idempotency_by_expiry\" ON \"idempotency\" (\"expires_at\");";
   sql +=
       "CREATE TABLE \"claims\" (\"video_id\" TEXT PRIMARY KEY, \"user_ref\" INTEGER NOT NULL) WITHOUT ROWID;";
-  sql += "CREATE TABLE \"videos\" (\"video_ref\" INTEGER PRIMARY KEY, " + column_definitions<Video>() + ");";
+  sql += "CREATE TABLE \"videos\" (\"video_ref\" INTEGER PRIMARY KEY, \"task_arguments\" TEXT, " +
+         column_definitions<Video>() + ");";
   sql += "CREATE UNIQUE INDEX \"videos_by_id\" ON \"videos\" (\"video_id\");";
   sql += "CREATE INDEX \"videos_by_date\" ON \"videos\" (\"upload_date\", \"video_id\");";
   sql += "CREATE INDEX \"videos_by_user\" ON \"videos\" (\"user_id\", \"upload_date\", \"video_id\");";
+  sql +=
+      "CREATE INDEX \"videos_waiting\" ON \"videos\" (\"video_id\") WHERE \"status\" = 'QUEUED' AND "
+      "\"task_arguments\" IS NOT NULL;";
+  sql +=
+      "CREATE TABLE \"removed_videos\" (\"video_id\" TEXT PRIMARY KEY, \"at\" INTEGER NOT NULL) WITHOUT "
+      "ROWID;";
+  sql += "CREATE INDEX \"removed_videos_by_time\" ON \"removed_videos\" (\"at\");";
   sql +=
       "CREATE TABLE \"video_count\" (\"id\" INTEGER PRIMARY KEY CHECK (\"id\" = 1), \"videos\" INTEGER NOT "
       "NULL);";

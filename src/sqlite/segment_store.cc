@@ -104,18 +104,19 @@ CreateOutcome SqliteSegmentStore::create_segment(const Segment& segment,
   });
 }
 
-std::optional<bool> SqliteSegmentStore::put_segment_from_media(const Segment& segment) {
-  return database_.write([&](Connection& connection) -> std::optional<bool> {
+MediaOutcome SqliteSegmentStore::put_segment_from_media(const Segment& segment) {
+  return database_.write([&](Connection& connection) -> MediaOutcome {
+    if (is_removed(connection, segment.video_id)) return MediaOutcome::removed;
     auto row = find_row(connection, segment.segment_id);
-    if (row && row->segment.user_id != segment.user_id) return std::nullopt;
+    if (row && row->segment.user_id != segment.user_id) return MediaOutcome::foreign_video;
     auto user_ref = find_or_make_user(connection, segment.user_id);
-    if (!claim(connection, segment.video_id, user_ref)) return std::nullopt;
+    if (!claim(connection, segment.video_id, user_ref)) return MediaOutcome::foreign_video;
     if (!row) {
       create_row(connection, segment, user_ref);
-      return true;
+      return MediaOutcome::changed;
     }
     const SegmentType type_before = row->segment.segment_type;
-    if (!take_media(row->segment, segment)) return false;
+    if (!take_media(row->segment, segment)) return MediaOutcome::unchanged;
     row->version += 1;
     row->segment.updated_at = segment.updated_at;
     update_row(connection, *row,
@@ -124,7 +125,7 @@ std::optional<bool> SqliteSegmentStore::put_segment_from_media(const Segment& se
     count_segments(connection, user_ref, type_before, -1);
     count_segments(connection, user_ref, segment.segment_type, +1);
     append_segment_event(connection, *row, "segment.updated");
-    return true;
+    return MediaOutcome::changed;
   });
 }
 

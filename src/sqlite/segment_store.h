@@ -17,7 +17,7 @@ class SqliteSegmentStore : public SegmentStore {
 
   std::optional<VersionedSegment> find_segment(std::string_view segment_id) override;
   CreateOutcome create_segment(const Segment&, const std::optional<IdempotencyKey>&) override;
-  std::optional<bool> put_segment_from_media(const Segment&) override;
+  MediaOutcome put_segment_from_media(const Segment&) override;
   std::optional<VersionedSegment> update_segment(std::string_view segment_id, std::string_view user_id,
                                                  std::optional<std::int64_t> if_version,
                                                  const std::function<void(Segment&)>& change,

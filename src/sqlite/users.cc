@@ -74,4 +74,8 @@ bool claim(Connection& connection, std::string_view video_id, std::int64_t user_
   return true;
 }
 
+bool is_removed(Connection& connection, std::string_view video_id) {
+  return connection.prepare("SELECT 1 FROM \"removed_videos\" WHERE \"video_id\" = ?").with(video_id).step();
+}
+
 }  // namespace segments::sqlite

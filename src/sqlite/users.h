@@ -30,4 +30,7 @@ std::optional<std::int64_t> find_claim(Connection&, std::string_view video_id);
 // Makes the id the user's unless it has an owner; whether it is the user's now.
 bool claim(Connection&, std::string_view video_id, std::int64_t user_ref);
 
+// Whether the video was removed, or is about to be, and nobody has taken its id since.
+bool is_removed(Connection&, std::string_view video_id);
+
 }  // namespace segments::sqlite

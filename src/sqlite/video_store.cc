@@ -50,13 +50,31 @@ std::int64_t count_all(Connection& connection, const std::optional<std::string>&
   return select.with(*user_id).step() ? select.integer(0) : 0;
 }
 
+// No task that still runs for a video outlives this.
+constexpr Millis removals_kept_ms = 7 * 24 * 3'600'000LL;
+
+void note_removal(Connection& connection, std::string_view video_id) {
+  const Millis now = now_ms();
+  connection.run("DELETE FROM \"removed_videos\" WHERE \"at\" < ?", now - removals_kept_ms);
+  connection.run(
+      "INSERT INTO \"removed_videos\" VALUES (?, ?) ON CONFLICT (\"video_id\") DO UPDATE SET \"at\" = "
+      "excluded.\"at\"",
+      video_id, now);
+}
+
+void forget_removal(Connection& connection, std::string_view video_id) {
+  connection.run("DELETE FROM \"removed_videos\" WHERE \"video_id\" = ?", video_id);
+}
+
 }  // namespace
 
 bool SqliteVideoStore::claim_video(std::string_view video_id, std::string_view user_id, bool take_over) {
   return database_.write([&](Connection& connection) {
     auto user_ref = find_or_make_user(connection, user_id);
-    if (claim(connection, video_id, user_ref)) return true;
-    if (!take_over || find_row(connection, video_id)) return false;
+    bool is_owner = claim(connection, video_id, user_ref);
+    if (!is_owner && (!take_over || find_row(connection, video_id))) return false;
+    forget_removal(connection, video_id);
+    if (is_owner) return true;
     connection.run("UPDATE \"claims\" SET \"user_ref\" = ? WHERE \"video_id\" = ?", user_ref, video_id);
     return true;
   });
@@ -76,20 +94,39 @@ std::optional<Video> SqliteVideoStore::find_video(std::string_view video_id) {
   return database_.read([&](Connection& connection) { return find_row(connection, video_id); });
 }
 
-bool SqliteVideoStore::create_video(const Video& video) {
+bool SqliteVideoStore::create_video(const Video& video, std::string_view task_arguments) {
   return database_.write([&](Connection& connection) {
     auto owner = find_claim(connection, video.video_id);
     auto user_ref = find_or_make_user(connection, video.user_id);
     if (owner && *owner != user_ref) return false;
-    static const std::string sql = "INSERT INTO \"videos\" (" + column_names<Video>() + ") VALUES (" +
-                                   placeholders(column_count<Video>()) +
+    static const std::string sql = "INSERT INTO \"videos\" (\"task_arguments\", " + column_names<Video>() +
+                                   ") VALUES (nullif(?, ''), " + placeholders(column_count<Video>()) +
                                    ") ON CONFLICT (\"video_id\") DO NOTHING";
     auto insert = connection.prepare(sql);
-    bind_columns(insert, 1, video);
+    insert.bind(1, task_arguments);
+    bind_columns(insert, 2, video);
     if (insert.run() == 0) return false;
+    forget_removal(connection, video.video_id);
     if (!owner) claim(connection, video.video_id, user_ref);
     count_videos(connection, user_ref, +1);
     return true;
+  });
+}
+
+std::vector<WaitingVideo> SqliteVideoStore::list_waiting_videos(Millis before, std::string_view after,
+                                                                std::size_t limit) {
+  return database_.read([&](Connection& connection) {
+    std::vector<WaitingVideo> videos;
+    auto select = connection.prepare(
+        "SELECT \"video_id\", \"user_id\", \"task_arguments\" FROM \"videos\" INDEXED BY \"videos_waiting\" "
+        "WHERE \"status\" = 'QUEUED' AND \"task_arguments\" IS NOT NULL AND \"video_id\" > ? AND "
+        "\"upload_date\" < ? ORDER BY \"video_id\" LIMIT ?");
+    const std::string time = format_time(before);
+    select.with(after, time, limit);
+    while (select.step())
+      videos.push_back(
+          {std::string(select.text(0)), std::string(select.text(1)), std::string(select.text(2))});
+    return videos;
   });
 }
 
@@ -109,8 +146,13 @@ VideoPage SqliteVideoStore::list_videos(const std::optional<std::string>& user_i
   });
 }
 
+void SqliteVideoStore::begin_removal(std::string_view video_id) {
+  database_.write([&](Connection& connection) { note_removal(connection, video_id); });
+}
+
 bool SqliteVideoStore::remove_video(std::string_view video_id) {
   return database_.write([&](Connection& connection) {
+    note_removal(connection, video_id);
     auto video = find_row(connection, video_id);
     if (!video) return false;
     connection.run("DELETE FROM \"videos\" WHERE \"video_id\" = ?", video_id);

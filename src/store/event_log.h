@@ -24,8 +24,8 @@ class EventLog {
   virtual std::vector<Event> list_events(const EventFilter&, std::int64_t after, std::size_t limit) = 0;
   // The newest event of a job, if it has one.
   virtual std::optional<Event> find_last_event(std::string_view job_id) = 0;
-  virtual std::int64_t newest_event_id() = 0;  // 0 when there is none
-  virtual std::int64_t oldest_event_id() = 0;  // of those that are kept; 0 when there is none
+  virtual std::int64_t newest_event_id() = 0;  // also when it was removed since; 0 when there never was one
+  virtual std::int64_t oldest_event_id() = 0;  // of those that are kept; the one to come when none is; 0 when there never was one
   virtual void remove_events_before(Millis) = 0;
   // `notify` is called soon after events became visible, also those of other processes (within 100 ms), from a thread
   // of the log. One listener; it must not block. An empty function ends it.

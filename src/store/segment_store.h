@@ -43,6 +43,9 @@ struct HistoryEntry {
   MetricsReading reading;
 };
 
+// removed: the video is being removed or was, see VideoStore::begin_removal().
+enum class MediaOutcome { changed, unchanged, foreign_video, removed };
+
 class SegmentStore {
  public:
   virtual ~SegmentStore() = default;
@@ -52,8 +55,8 @@ class SegmentStore {
   virtual CreateOutcome create_segment(const Segment&, const std::optional<IdempotencyKey>& = std::nullopt) = 0;
   // A segment made by a task, of which a run before may have left a record: creates it, or replaces what the media
   // tells (number, key, duration, size, type, thumbnail, filename) and keeps what the owner may have changed (title,
-  // description, tags), its posts, counters and created_at. Says whether anything changed; std::nullopt: foreign video.
-  virtual std::optional<bool> put_segment_from_media(const Segment&) = 0;
+  // description, tags), its posts, counters and created_at.
+  virtual MediaOutcome put_segment_from_media(const Segment&) = 0;
   // Reads the segment, lets `change` edit title, description and tags, and stores the result as a new version with
   // `updated_at`. With `if_version` other than the stored one: Error{precondition_failed}. Absent or of another
   // user: std::nullopt. `change` may run more than once.

@@ -67,8 +67,8 @@ TEST_P(SegmentStoreContract, RefusesATakenIdAndAForeignVideoWithoutChange) {
   second.title = "other";
   EXPECT_EQ(segments_.create_segment(second).kind, CreateOutcome::Kind::taken);
   EXPECT_EQ(segments_.create_segment(make_segment("v1", 2, "bob")).kind, CreateOutcome::Kind::foreign_video);
-  EXPECT_EQ(segments_.put_segment_from_media(make_segment("v1", 1, "bob")), std::nullopt);
-  EXPECT_EQ(segments_.put_segment_from_media(make_segment("v1", 3, "bob")), std::nullopt);
+  EXPECT_EQ(segments_.put_segment_from_media(make_segment("v1", 1, "bob")), MediaOutcome::foreign_video);
+  EXPECT_EQ(segments_.put_segment_from_media(make_segment("v1", 3, "bob")), MediaOutcome::foreign_video);
   EXPECT_EQ(segments_.find_segment(first.segment_id)->segment, first);
   EXPECT_FALSE(segments_.find_segment(make_numbered_segment_id("v1", 2)));
   EXPECT_EQ(events_.newest_event_id(), before);
@@ -140,9 +140,9 @@ TEST_P(SegmentStoreContract, PutsFromMediaAndKeepsWhatTheOwnerEdited) {
   Segment made = make_segment("v1", 1);
   made.title = "from the video";
   made.filename = "segment_001.mp4";
-  EXPECT_EQ(segments_.put_segment_from_media(made), true);
+  EXPECT_EQ(segments_.put_segment_from_media(made), MediaOutcome::changed);
   EXPECT_EQ(segments_.find_segment(made.segment_id)->segment, made);
-  EXPECT_EQ(segments_.put_segment_from_media(made), false);
+  EXPECT_EQ(segments_.put_segment_from_media(made), MediaOutcome::unchanged);
   EXPECT_EQ(types_after(0), std::vector<std::string>{"segment.created"});
 
   auto edit = [](Segment& s) {
@@ -161,7 +161,7 @@ TEST_P(SegmentStoreContract, PutsFromMediaAndKeepsWhatTheOwnerEdited) {
   again.segment_type = SegmentType::original;
   again.thumbnail_url = "thumbnails/new.jpg";
   again.created_at = again.updated_at = "2026-12-02T00:00:00.000Z";
-  EXPECT_EQ(segments_.put_segment_from_media(again), true);
+  EXPECT_EQ(segments_.put_segment_from_media(again), MediaOutcome::changed);
   auto stored = segments_.find_segment(made.segment_id);
   EXPECT_EQ(stored->version, 3);
   Segment expected = edited;
@@ -417,6 +417,30 @@ TEST_P(SegmentStoreContract, ListsSegmentsWithPostsForASync) {
   EXPECT_EQ(numbers({SocialMediaPlatform::tiktok, SocialMediaPlatform::youtube}, "", 100),
             (Numbers{1, 2, 4, 5, 7, 8}));
   EXPECT_EQ(numbers({SocialMediaPlatform::facebook}, "", 100), Numbers{});
+}
+
+TEST_P(SegmentStoreContract, TakesNoMediaOfARemovedVideo) {
+  Segment first = make_segment("v1", 1), second = make_segment("v1", 2);
+  videos_.create_video(make_video("v1"));
+  EXPECT_EQ(segments_.put_segment_from_media(first), MediaOutcome::changed);
+  videos_.begin_removal("v1");
+  EXPECT_EQ(segments_.put_segment_from_media(first), MediaOutcome::removed) << "not even of a known segment";
+  EXPECT_EQ(segments_.put_segment_from_media(second), MediaOutcome::removed);
+  EXPECT_TRUE(videos_.find_video("v1"));
+  segments_.remove_segment(first.segment_id, "ann", {});
+  EXPECT_TRUE(videos_.remove_video("v1"));
+  EXPECT_EQ(segments_.put_segment_from_media(second), MediaOutcome::removed);
+  EXPECT_FALSE(segments_.find_segment(second.segment_id));
+  EXPECT_EQ(videos_.find_owner("v1"), std::nullopt) << "what was refused claims nothing";
+  EXPECT_EQ(segments_.put_segment_from_media(make_segment("v2", 1)), MediaOutcome::changed);
+
+  // A new video under the id, or an upload that is to become one.
+  EXPECT_TRUE(videos_.create_video(make_video("v1")));
+  EXPECT_EQ(segments_.put_segment_from_media(second), MediaOutcome::changed);
+  EXPECT_TRUE(videos_.remove_video("v1"));
+  EXPECT_EQ(segments_.put_segment_from_media(first), MediaOutcome::removed);
+  EXPECT_TRUE(videos_.claim_video("v1", "ann"));
+  EXPECT_EQ(segments_.put_segment_from_media(first), MediaOutcome::changed);
 }
 
 TEST_P(SegmentStoreContract, LeavesTheEventOfEachChange) {

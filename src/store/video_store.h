@@ -5,10 +5,19 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/time.h"
 #include "model/video.h"
 
 namespace segments {
+
+// A video that waits for its task, and that task's arguments as they were stored with it.
+struct WaitingVideo {
+  std::string video_id;
+  std::string user_id;
+  std::string task_arguments;
+};
 
 class VideoStore {
  public:
@@ -21,11 +30,17 @@ class VideoStore {
   virtual std::optional<std::string> find_owner(std::string_view video_id) = 0;
 
   virtual std::optional<Video> find_video(std::string_view video_id) = 0;
-  // False when a video is stored under that id or the id is another user's; nothing is changed then.
-  virtual bool create_video(const Video&) = 0;
+  // False when a video is stored under that id or the id is another user's; nothing is changed then. The arguments
+  // of the task that is to be queued for it are kept with it: whoever dies before queueing it has promised it all the same.
+  virtual bool create_video(const Video&, std::string_view task_arguments = "") = 0;
+  // QUEUED videos with task arguments that were stored before `before`, by id, from behind `after` on.
+  virtual std::vector<WaitingVideo> list_waiting_videos(Millis before, std::string_view after, std::size_t limit) = 0;
   // Newest upload first. Without a user: everybody's (auth mode `none`).
   virtual VideoPage list_videos(const std::optional<std::string>& user_id, std::int64_t limit, std::int64_t offset) = 0;
-  // The video and its claim; its segments are removed one by one by the caller before.
+  // From now on put_segment_from_media() refuses segments of the video, so that a task that still runs adds nothing to
+  // what is being removed; until claim_video() or create_video() takes the id again, or 7 days are over.
+  virtual void begin_removal(std::string_view video_id) = 0;
+  // The video and its claim; its segments are removed one by one by the caller before. Refuses as begin_removal() does.
   virtual bool remove_video(std::string_view video_id) = 0;
 
   // Moves the job on and appends its event with `progress` as data. Refused (false) when the job is absent or final,

@@ -61,6 +61,34 @@ TEST_P(VideoStoreContract, RemovesAVideoWithItsClaim) {
   EXPECT_TRUE(videos_.create_video(make_video("v1", "bob")));
 }
 
+TEST_P(VideoStoreContract, KeepsWhatAWaitingVideosTaskIsToBeGiven) {
+  auto waiting = [&](Millis before, std::string_view after = "", std::size_t limit = 10) {
+    std::vector<std::string> found;
+    for (const auto& video : videos_.list_waiting_videos(before, after, limit)) {
+      found.push_back(video.video_id);
+      EXPECT_EQ(video.user_id, "ann");
+      EXPECT_EQ(video.task_arguments, R"({"of":")" + video.video_id + "\"}");
+    }
+    return found;
+  };
+  using Ids = std::vector<std::string>;
+  const Millis uploaded = *parse_time("2026-11-22T10:00:00.000Z");
+  for (std::string id : {"v3", "v1", "v2", "v4"}) {
+    Video video = make_video(id);
+    video.upload_date = format_time(uploaded);
+    ASSERT_TRUE(videos_.create_video(video, R"({"of":")" + id + "\"}"));
+  }
+  ASSERT_TRUE(videos_.create_video(make_video("by-hand")));
+  EXPECT_EQ(waiting(uploaded), Ids{}) << "they are queued just now";
+  EXPECT_EQ(waiting(uploaded + 1), (Ids{"v1", "v2", "v3", "v4"}));
+  EXPECT_EQ(waiting(uploaded + 1, "v1", 2), (Ids{"v2", "v3"}));
+  EXPECT_FALSE(videos_.create_video(make_video("v1"), "{}"));
+  videos_.put_progress(make_progress("v2", "extracting", 5));
+  videos_.put_progress(make_progress("v3", "cancelled", 5));
+  videos_.remove_video("v4");
+  EXPECT_EQ(waiting(uploaded + 1), Ids{"v1"});
+}
+
 TEST_P(VideoStoreContract, ListsNewestFirst) {
   std::vector<Video> videos;
   for (int i = 0; i < 12; ++i) {

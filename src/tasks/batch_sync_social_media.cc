@@ -39,17 +39,18 @@ std::string batch_sync_social_media(std::string_view arguments, Services& servic
   std::string after;
   while (true) {
     auto found = services.segments.list_segments_with_posts(batch.user_id, wanted, after, page);
+    std::vector<NewTask> syncs;
     for (const auto& segment : found) {
       ++result.segments;
       for (auto platform : platforms_of(segment, wanted)) {
         SyncMetrics sync{segment.segment_id, platform};
-        NewTask task = make_task("tasks.sync_social_media_metrics_task", encode(sync), batch.user_id);
+        auto& task = syncs.emplace_back(make_task(sync_metrics_task, encode(sync), batch.user_id));
         task.id = id_of(context.task_id, sync);
         task.parent_id = context.task_id;
-        services.queue.enqueue(task);
-        ++result.tasks;
       }
     }
+    services.queue.enqueue_all(syncs);
+    result.tasks += std::ssize(syncs);
     if (found.size() < page) break;
     after = found.back().segment_id;
     // How many there are in all is not known before the last page: the bar nears its end without reaching it.

@@ -40,6 +40,13 @@ std::string shortened(std::string text, std::size_t most) {
   return text;
 }
 
+// Thrown where the store takes nothing of the video any more: this run must leave nothing behind.
+struct VideoRemoved {};
+
+Error foreign_video(const CreateSegments& task) {
+  return Error(ErrorKind::forbidden, "The video " + task.video_id + " belongs to another user.");
+}
+
 class Creation {
  public:
   Creation(const CreateSegments& task, const VideoMetadata& metadata, Services& services,
@@ -160,12 +167,12 @@ class Creation {
   }
 
   void put(const Segment& segment) {
-    auto changed = services_.segments.put_segment_from_media(segment);
-    if (!changed)
-      throw Error(ErrorKind::forbidden, "The video " + task_.video_id + " belongs to another user.");
+    auto outcome = services_.segments.put_segment_from_media(segment);
+    if (outcome == MediaOutcome::removed) throw VideoRemoved{};
+    if (outcome == MediaOutcome::foreign_video) throw foreign_video(task_);
     ++result_.segments_created;
     result_.segment_ids.push_back(segment.segment_id);
-    if (!*changed) return;
+    if (outcome == MediaOutcome::unchanged) return;
     services_.totals.add_total("segments_recorded_total{outcome=\"ok\"}");
     log_info("segment.created", {{"segment_id", segment.segment_id},
                                  {"video_id", segment.video_id},
@@ -197,17 +204,21 @@ VideoMetadata complete_metadata(const CreateSegments& task, const std::optional<
 std::string create_segments_from_video(std::string_view arguments, Services& services,
                                        const TaskContext& context) {
   auto task = decode<CreateSegments>(arguments);
-  bool any_is_there =
-      std::any_of(task.output_s3_keys.begin(), task.output_s3_keys.end(),
-                  [&](const auto& key) { return services.objects.find_object(key).has_value(); });
-  // Without objects nothing will be stored under the id: a video that was deleted meanwhile stays deleted.
-  if (any_is_there && !services.videos.claim_video(task.video_id, task.user_id))
-    throw Error(ErrorKind::forbidden, "The video " + task.video_id + " belongs to another user.");
+  // The first segment that is put claims the id. Not before: a video that was deleted meanwhile stays
+  // deleted.
+  auto owner = services.videos.find_owner(task.video_id);
+  if (owner && *owner != task.user_id) throw foreign_video(task);
   auto video = services.videos.find_video(task.video_id);
   VideoMetadata metadata = complete_metadata(task, video);
   Creation creation(task, metadata, services, context);
-  creation.put_pieces();
-  creation.put_extras(video ? video->bucket_location : "");
+  try {
+    creation.put_pieces();
+    creation.put_extras(video ? video->bucket_location : "");
+  } catch (const VideoRemoved&) {
+    log_info("video.removed_meanwhile", {{"video_id", task.video_id}});
+    remove_outputs(services.objects, task.video_id);
+    return encode(CreateSegmentsResult{});
+  }
 
   const auto& result = creation.result();
   if (result.failed.size() == 1) throw Error(ErrorKind::not_found, result.failed.front().error);

@@ -120,6 +120,16 @@ TEST_F(CreateSegmentsTest, VideoThatWasDeletedMeanwhileStaysDeleted) {
   EXPECT_FALSE(world.services.videos.find_owner("v1"));
 }
 
+TEST_F(CreateSegmentsTest, VideoThatIsBeingRemovedGainsNothing) {
+  world.create_video("v1", sample_video(2));
+  std::string key = put_piece(1);
+  world.services.videos.begin_removal("v1");
+  run(payload({key}));
+  EXPECT_TRUE(world.services.segments.list_video_segments("v1", "", {}).empty());
+  EXPECT_TRUE(world.keys("thumbnails/v1/").empty()) << "nor what the run made itself";
+  EXPECT_TRUE(world.services.videos.find_video("v1"));
+}
+
 TEST_F(CreateSegmentsTest, WhatTheTaskWasNotToldComesFromTheVideo) {
   world.create_video("v1", sample_video(2));
   CreateSegments task = payload({put_piece(1)});

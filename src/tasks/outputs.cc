@@ -27,19 +27,25 @@ std::string audio_key(std::string_view video_id) {
   return "audio/" + std::string(video_id) + "/audio.m4a";
 }
 
-void remove_outputs(ObjectStore& objects, std::string_view video_id, const std::set<std::string>& keep) {
+bool remove_outputs(ObjectStore& objects, std::string_view video_id, const std::set<std::string>& keep,
+                    std::size_t most) {
   constexpr std::size_t page = 500;
+  std::size_t removed = 0;
   for (const char* folder : {"processed/", "thumbnails/", "audio/"}) {
     std::string prefix = folder + std::string(video_id) + "/";
     std::string after;
     while (true) {
       auto found = objects.list_objects(prefix, after, page);
-      for (const auto& object : found)
-        if (!keep.contains(object.key)) objects.remove_object(object.key);
+      for (const auto& object : found) {
+        if (keep.contains(object.key)) continue;
+        if (removed++ == most) return false;
+        objects.remove_object(object.key);
+      }
       if (found.size() < page) break;
       after = found.back().key;
     }
   }
+  return true;
 }
 
 }  // namespace segments

@@ -30,6 +30,8 @@ BOOST_DESCRIBE_STRUCT(ProcessVideoResult, (), (status, job_id, segments, output_
 // Thrown where the store refuses progress: the job is final or gone, and this run must leave nothing behind.
 struct JobStopped {};
 
+constexpr std::size_t removed_at_once = 100;  // by giving up
+
 // The job's phases and their shares of its percentage.
 constexpr double extracting_percent = 5, segmenting_percent = 10, cut_percent = 75, uploaded_percent = 98;
 
@@ -189,9 +191,9 @@ void queue_creation(const Video& video, Services& services) {
   payload.video_metadata = VideoMetadata{video.title, video.tags, video.filename, std::vector<SegmentType>{}};
   for (const auto& name : services.settings.extra_types)
     if (auto type = enum_from<SegmentType>(name)) payload.video_metadata->extra_types->push_back(*type);
-  NewTask task = make_task("tasks.create_segments_from_video_task", encode(payload), video.user_id);
+  NewTask task = make_task(create_segments_task, encode(payload), video.user_id);
   // Known ids are not queued again: a run that was cut off after this line queues nothing twice.
-  task.id = "segments-" + video.video_id;
+  task.id = create_segments_task_id(video.video_id);
   services.queue.enqueue(task);
 }
 
@@ -211,12 +213,19 @@ void run_phases(const ProcessVideo& task, const Video& video, Services& services
            {{"video_id", video.video_id}, {"segments", keys.size()}, {"seconds", media.duration}});
 }
 
+// Of a job that ended without pieces: a stop may have come between their record and the job's end.
+void clear_output_keys(const Video& video, Services& services) {
+  if (!video.output_s3_urls.empty())
+    services.videos.update_video(video.video_id, std::nullopt, std::vector<std::string>{}, std::nullopt);
+}
+
 // What is to be done for a job that is final, or gone (std::nullopt).
 std::string conclude(const std::optional<Video>& video, const std::string& video_id, Services& services) {
   if (video && video->status == VideoStatus::COMPLETED) {
     queue_creation(*video, services);
     return result_of("completed", *video);
   }
+  if (video) clear_output_keys(*video, services);
   remove_outputs(services.objects, video_id);
   Video gone;
   gone.video_id = video_id;
@@ -255,7 +264,11 @@ void give_up_video(std::string_view arguments, Services& services, const std::st
     services.videos.put_progress(end);
     video = services.videos.find_video(task.job_id);
   }
-  conclude(video, task.job_id, services);
+  if (video && video->status == VideoStatus::COMPLETED) return queue_creation(*video, services);
+  if (video) clear_output_keys(*video, services);
+  // The worker does nothing else meanwhile. It comes again, later, for what is left.
+  if (!remove_outputs(services.objects, task.job_id, {}, removed_at_once))
+    throw Error(ErrorKind::unavailable, "Some of the video's segments are still to be removed.");
 }
 
 }  // namespace segments

@@ -264,6 +264,37 @@ TEST_F(ProcessVideoTest, RevokedRunLeavesNothingAndIsCancelled) {
   EXPECT_EQ(outputs("v10").size(), 1u);
 }
 
+TEST_F(ProcessVideoTest, CancelledJobShowsNoPiecesThatWereRemoved) {
+  for (bool by_run : {true, false}) {
+    std::string id = by_run ? "v1" : "v2";
+    world.create_video(id, sample_video(3));
+    world.services.videos.update_video(id, 3.0, std::vector<std::string>{"processed/segment_001.mp4"}, {});
+    JobProgress end;
+    end.job_id = id;
+    end.stage = "cancelled";
+    end.timestamp = now_text();
+    ASSERT_TRUE(world.services.videos.put_progress(end));
+    if (by_run)
+      world.run(process, arguments(id));
+    else
+      give_up_video(arguments(id), world.services, "", true);
+    auto video = world.services.videos.find_video(id);
+    EXPECT_EQ(video->status, VideoStatus::CANCELLED);
+    EXPECT_TRUE(video->output_s3_urls.empty());
+  }
+}
+
+TEST_F(ProcessVideoTest, GivingUpRemovesManyPiecesInSeveralSteps) {
+  world.create_video("v1", sample_video(3));
+  for (int i = 0; i < 150; ++i)
+    world.put_bytes("processed/v1/segment_" + std::to_string(i) + ".mp4", "piece");
+  EXPECT_THROW(give_up_video(arguments("v1"), world.services, "It failed.", false), Error);
+  EXPECT_EQ(status("v1"), VideoStatus::FAILED) << "whoever waits is told at once";
+  EXPECT_EQ(outputs("v1").size(), 50u);
+  EXPECT_NO_THROW(give_up_video(arguments("v1"), world.services, "It failed.", false));
+  EXPECT_TRUE(outputs("v1").empty());
+}
+
 // No stores may be open in the parent when it forks, so this one is no WorldTest.
 TEST(ProcessVideoCrash, KilledAtRandomMomentsItEndsInTheSameState) {
   Folder folder;

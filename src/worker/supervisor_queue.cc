@@ -110,7 +110,13 @@ void Supervisor::record(Slot& slot) {
   remove_run_folder(run.folder);
   run.folder.clear();
   bool is_taken = false;
-  if (!ask("record", [&] { is_taken = record_outcome(run); })) return;
+  auto tell = [&] {
+    is_taken = record_outcome(run);
+    // An outcome that lost to a revoke: the lease goes back, so that its owner is told without waiting for
+    // it.
+    if (!is_taken && *run.ending != Ending::lost) queue_.hand_back(run.task);
+  };
+  if (!ask("record", tell)) return;
   LogScope scope("task_id", run.task.id);
   auto ending = run.ending == Ending::reported ? name_of(make_report(run.outcome).kind)
                                                : name_of_ending(static_cast<int>(*run.ending));
@@ -167,7 +173,7 @@ void Supervisor::tell_given_up() {
       give_up_(task, error, revoked);
     } catch (const std::exception& fault) {
       // Not settled: it is told again when this lease has ended.
-      log_error("task.give_up_failed", {{"name", task.name}, {"error", fault.what()}});
+      log_warning("task.give_up_unfinished", {{"name", task.name}, {"error", fault.what()}});
       continue;
     }
     ask("settle_given_up", [&] { queue_.settle_given_up(task); });

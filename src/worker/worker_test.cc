@@ -465,6 +465,33 @@ TEST_F(WorkerTest, errors_of_the_queue_are_waited_out) {
   EXPECT_FALSE(std::getline(trace_file, line)) << "the outcome waited, the task did not run again";
 }
 
+// Somebody revokes each task between its last line and its report.
+class RevokingQueue : public EmbeddedQueue {
+ public:
+  using EmbeddedQueue::EmbeddedQueue;
+  bool finish(const LeasedTask& task, std::string_view result) override {
+    revoke(task.id);
+    return EmbeddedQueue::finish(task, result);
+  }
+  bool fail(const LeasedTask& task, std::string_view error) override {
+    revoke(task.id);
+    return EmbeddedQueue::fail(task, error);
+  }
+};
+
+TEST_F(WorkerTest, an_outcome_that_loses_to_a_revoke_does_not_wait_for_its_lease) {
+  queue = std::make_unique<RevokingQueue>(folder / "queue.db");
+  options.lease_ms = 3'600'000;
+  enqueue("ok", "good");
+  enqueue("fail", "bad");
+  start();
+  for (std::string id : {"good", "bad"}) {
+    ASSERT_TRUE(is_given_up(id)) << id;
+    EXPECT_EQ(state_of(id).status, TaskStatus::REVOKED);
+  }
+  for (const auto& told : all_given_up()) EXPECT_TRUE(told.revoked) << told.task.id;
+}
+
 TEST_F(WorkerTest, giving_up_is_tried_again_until_it_succeeds) {
   options.lease_ms = 200;
   give_up_faults = 2;

@@ -40,7 +40,7 @@ TEST_F(Social, LinkingByIdDerivesTheAddressAndQueuesASync) {
   EXPECT_EQ(leased[0].arguments,
             "{\"segment_id\":\"" + answer.text("segment_id") + "\",\"platform\":\"youtube\"}");
   EXPECT_EQ(leased[0].max_retries, 5);
-  EXPECT_EQ(leased[0].time_limit_s, 120);
+  EXPECT_EQ(leased[0].time_limit_s, 600);
 }
 
 TEST_F(Social, LinkingByAddressDerivesTheIdAndTwiceIsOnce) {
@@ -129,6 +129,30 @@ TEST_F(Social, ReportedCountsAreKeptOnceForAPlatform) {
   EXPECT_EQ(queued(), 0);
 }
 
+TEST_F(Social, ASegmentHasAHundredPostsAtMost) {
+  auto id_of = [](int i) { return "dQw4w9Wg" + std::to_string(100 + i); };
+  for (int i = 0; i < 99; ++i)
+    ASSERT_EQ(link(R"({"platform":"youtube","post_id":")" + id_of(i) + "\"}").status, 200) << i;
+  const std::string report = path_ + "/social-media-usage";
+  ASSERT_EQ(post(report, R"({"platform":"tiktok","post_data":{"views":1}})").status, 200);
+
+  auto refused = link(R"({"platform":"youtube","post_id":")" + id_of(99) + "\"}");
+  EXPECT_EQ(refused.status, 422);
+  EXPECT_EQ(refused.faults(), std::vector<std::string>{"/post_id length"});
+  EXPECT_TRUE(
+      link(R"({"platform":"youtube","post_url":"https://youtu.be/AAAAAAAAAAA"})").has_fault("/post_url"));
+  EXPECT_TRUE(post(report, R"({"platform":"tiktok","post_data":{"post_id":"7123456789012345678"}})")
+                  .has_fault("/post_data"));
+  EXPECT_EQ(get(path_)["social_media_usage"].as_array().size(), 100u);
+
+  // What is linked can be linked, synced and reported again; one that goes makes room.
+  EXPECT_EQ(link(R"({"platform":"youtube","post_id":")" + id_of(7) + "\"}").status, 200);
+  EXPECT_EQ(link(R"({"platform":"youtube"})").status, 200);
+  EXPECT_EQ(post(report, R"({"platform":"tiktok","post_data":{"views":2}})").status, 200);
+  EXPECT_EQ(remove(path_ + "/social-media/youtube?post_id=" + id_of(0)).status, 200);
+  EXPECT_EQ(link(R"({"platform":"youtube","post_id":")" + id_of(99) + "\"}").status, 200);
+}
+
 TEST_F(Social, UnlinkingKeepsTheHistory) {
   link(R"({"platform":"youtube","post_id":"dQw4w9WgXcQ"})", "?wait=true");
   link(R"({"platform":"youtube","post_id":"AAAAAAAAAAA"})", "?wait=true");
@@ -153,7 +177,7 @@ TEST_F(Social, ABatchIsQueuedAndItsTaskIsTheUsersOwn) {
   ASSERT_EQ(leased.size(), 2u);
   EXPECT_EQ(leased[0].arguments, R"({"user_id":"alice","platforms":["tiktok","youtube"]})");
   EXPECT_EQ(leased[0].max_retries, 3);
-  EXPECT_EQ(leased[0].time_limit_s, 600);
+  EXPECT_EQ(leased[0].time_limit_s, 3600);
   EXPECT_EQ(leased[1].arguments, R"({"user_id":"alice","platforms":null})");
 }
 

@@ -1,0 +1,13 @@
+// Completing an upload stores the video and then queues its task, in two files: whoever dies in between
+// leaves a video that waits for a task that nobody queued.
+#pragma once
+
+#include "services/services.h"
+
+namespace segments {
+
+// Queues the tasks of videos that wait since a few seconds before `now` and that the queue does not know; how
+// many.
+int queue_forgotten_videos(Services&, Millis now);
+
+}  // namespace segments
