@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <memory>
 #include <optional>
+#include <semaphore>
 
 #include "app/self.h"
 #include "base/log.h"
@@ -20,6 +23,9 @@ BOOST_DESCRIBE_ENUM(ErrorKind, malformed, unauthorized, forbidden, not_found, co
 namespace {
 
 constexpr int probe_seconds = 30, probe_memory_mb = 1024;
+// Requests come in as many as there are threads of the server; their children may not.
+constexpr int probes_at_once = 4;
+constexpr Millis longest_wait = 5'000;
 
 struct ProbeAnswer {
   std::optional<MediaInfo> media;
@@ -45,17 +51,42 @@ MediaInfo read_answer(const ChildResult& result, const std::string& location) {
                                                    : "The file is damaged; it is no usable video.");
 }
 
+// A place among those that probe, given back at the end of its scope.
+class Turn {
+ public:
+  Turn(std::counting_semaphore<>& places, Millis longest_wait) : places_(places) {
+    if (!places_.try_acquire_for(std::chrono::milliseconds(longest_wait)))
+      throw Error(ErrorKind::unavailable, "Too many files are being read at the moment; try again soon.", {},
+                  2);
+  }
+  ~Turn() { places_.release(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  std::counting_semaphore<>& places_;
+};
+
 }  // namespace
 
-std::function<MediaInfo(const std::string& location)> make_child_probe(const Config& config) {
+Probe take_turns(Probe probe, int at_once, Millis longest_wait) {
+  auto places = std::make_shared<std::counting_semaphore<>>(at_once);
+  return [probe = std::move(probe), places, longest_wait](const std::string& location) {
+    Turn turn(*places, longest_wait);
+    return probe(location);
+  };
+}
+
+Probe make_child_probe(const Config& config) {
   ChildLimits limits;
 #ifndef SEGMENTS_SANITIZED  // sanitizers reserve terabytes of addresses
   limits.memory_mb = probe_memory_mb;
 #endif
   limits.seconds = std::min(probe_seconds, config.media_seconds);
-  return [limits](const std::string& location) {
+  auto probe = [limits](const std::string& location) {
     return read_answer(run_child({own_program(), "media-probe", location}, "", limits), location);
   };
+  return take_turns(probe, probes_at_once, longest_wait);
 }
 
 int run_media_probe(const std::string& location) {

@@ -6,13 +6,19 @@
 #include <string>
 
 #include "app/config.h"
+#include "base/time.h"
 #include "media/probe.h"
 
 namespace segments {
 
+using Probe = std::function<MediaInfo(const std::string& location)>;
+
 // Runs `segments media-probe LOCATION` within limits. The error kinds are those of probe_media(). Any thread
 // may call.
-std::function<MediaInfo(const std::string& location)> make_child_probe(const Config&);
+Probe make_child_probe(const Config&);
+// `probe` for at most so many callers at once. The others wait their turn, at most so long; then
+// Error{unavailable}.
+Probe take_turns(Probe probe, int at_once, Millis longest_wait);
 // The child's side: writes the answer to standard error, the one stream that a parent's run_child() reads.
 int run_media_probe(const std::string& location);
 

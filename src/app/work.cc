@@ -1,7 +1,9 @@
 #include <malloc.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -15,6 +17,8 @@ namespace segments {
 namespace {
 
 constexpr int slot_descriptor = 3;
+// What a slot takes besides a video: its databases, its threads, an object's piece.
+constexpr int slot_reserve_mb = 256;
 
 std::atomic<bool> stop_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
@@ -35,6 +39,18 @@ RunOutcome as_run_outcome(TaskOutcome outcome) {
               : outcome.kind == TaskOutcome::Kind::retry ? RunOutcome::Kind::retry
                                                          : RunOutcome::Kind::failure;
   return {kind, std::move(outcome.result), std::move(outcome.error), outcome.retry_after_s};
+}
+
+// A slot reads a stranger's file itself before an encoder with limits of its own does. The limit is one of
+// data and not of addresses: databases are mapped. What it starts inherits it and needs no more.
+void limit_memory([[maybe_unused]] const Config& config) {
+#ifndef SEGMENTS_SANITIZED  // sanitizers reserve terabytes of addresses
+  rlimit both{};
+  getrlimit(RLIMIT_DATA, &both);
+  both.rlim_cur =
+      std::min(both.rlim_max, static_cast<rlim_t>(config.media_memory_mb + slot_reserve_mb) << 20);
+  setrlimit(RLIMIT_DATA, &both);
+#endif
 }
 
 }  // namespace
@@ -62,6 +78,7 @@ int work(const Config& config, int slots) {
 
 int work_in_slot(const Config& config) {
   mallopt(M_ARENA_MAX, 1);
+  limit_memory(config);
   signal(SIGPIPE, SIG_IGN);
   // Opened by the first task: the slot forks its guard before, and a slot that waits costs little.
   std::unique_ptr<Engines> engines;

@@ -1,6 +1,7 @@
 #include "tasks/run_task.h"
 
 #include <exception>
+#include <new>
 
 #include "base/log.h"
 #include "tasks/registry.h"
@@ -46,6 +47,10 @@ TaskOutcome run_task(const LeasedTask& task, Services& services, const std::stri
         definition->run(task.arguments, services, {task.id, task.retries, task.max_retries, work_dir});
   } catch (const Error& error) {
     outcome = outcome_of(error);
+    detail = error.what();
+  } catch (const std::bad_alloc& error) {
+    // A slot's memory is limited: what was too much for it once would be so again.
+    outcome = outcome_of(Error(ErrorKind::too_large, "The task needs more memory than is allowed."));
     detail = error.what();
   } catch (const std::exception& error) {
     outcome = internal_failure();
