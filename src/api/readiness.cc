@@ -44,8 +44,8 @@ ReadinessReport Readiness::report() {
 void Readiness::look() {
   auto& checks = last_.checks;
   checks["store"] = check("store", [&](ReadinessCheck& result) {
-    services_.events.newest_event_id();
-    result.detail = "answers";
+    services_.events.check_writable();
+    result.detail = "writable";
   });
   std::int64_t free_bytes = -1;
   checks["objects"] = check("objects", [&](ReadinessCheck& result) {

@@ -253,7 +253,7 @@ TEST(FullDisk, RefusesPlainlyAndLeavesNothingHalf) {
               CreateOutcome::Kind::created);
   }
   SqliteStores stores({.file = file});
-  stores.check();
+  stores.events().check_writable();
   EXPECT_TRUE(stores.segments().find_segment(make_numbered_segment_id("new", 1)));
 }
 
@@ -280,7 +280,7 @@ TEST(FullDisk, WorksAgainWhenTheDiskDoes) {
   }
   for (int i = 0; i < 3; ++i) {
     try {
-      stores.check();
+      stores.events().check_writable();
     } catch (const Error& e) {
       check_error = e;
     }
@@ -295,7 +295,7 @@ TEST(FullDisk, WorksAgainWhenTheDiskDoes) {
   EXPECT_TRUE(found);
   EXPECT_FALSE(stores.segments().find_segment(refused.segment_id));
   EXPECT_EQ(stores.segments().create_segment(refused).kind, CreateOutcome::Kind::created);
-  stores.check();
+  stores.events().check_writable();
   EXPECT_EQ(stores.segments().list_segments("ann", {}).total_count, 2);
 }
 

@@ -25,6 +25,7 @@ class SqliteEventLog : public EventLog {
   std::int64_t oldest_event_id() override;
   void remove_events_before(Millis) override;
   void on_new_events(std::function<void()> notify) override;
+  void check_writable() override { database_.check(); }
 
   // This process has committed something: looks for new events at once.
   void look();

@@ -55,8 +55,5 @@ EventLog& SqliteStores::events() {
 Totals& SqliteStores::totals() {
   return parts_->totals;
 }
-void SqliteStores::check() {
-  parts_->database.check();
-}
 
 }  // namespace segments

@@ -36,9 +36,6 @@ class SqliteStores {
   EventLog& events();
   Totals& totals();
 
-  // For /ready: throws Error{unavailable} when the file can not be read and written now.
-  void check();
-
  private:
   struct Parts;
   std::unique_ptr<Parts> parts_;

@@ -30,6 +30,8 @@ class EventLog {
   // `notify` is called soon after events became visible, also those of other processes (within 100 ms), from a thread
   // of the log. One listener; it must not block. An empty function ends it.
   virtual void on_new_events(std::function<void()> notify) = 0;
+  // For /ready: really writes, and changes nothing. Throws Error{unavailable} when the store cannot be written now.
+  virtual void check_writable() = 0;
 };
 
 // Counts that outlive processes and are shared by them: sync attempts by platform and outcome, segments created by tasks.

@@ -122,6 +122,13 @@ TEST_P(EventLogContract, TellsItsListenerOfNewEvents) {
   events_.on_new_events({});
 }
 
+TEST_P(EventLogContract, ACheckLeavesNothingBehind) {
+  auto newest = events_.append_event(make_event("ann"));
+  events_.check_writable();
+  EXPECT_EQ(events_.newest_event_id(), newest);
+  EXPECT_EQ(events_.list_events({}, 0, 100).size(), 1u);
+}
+
 TEST_P(EventLogContract, AddsTotalsExactly) {
   auto& totals = stores_->totals();
   EXPECT_TRUE(totals.list_totals().empty());

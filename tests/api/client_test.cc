@@ -38,7 +38,7 @@ class ClientInUse : public TrustedApiTest {
       put_object(segment.s3_key, "bytes of the clip");
       put_object(*segment.thumbnail_url, "bytes of an image", "image/jpeg");
       keys.push_back(segment.s3_key);
-      ASSERT_TRUE(services().segments.put_segment_from_media(segment));
+      ASSERT_EQ(services().segments.put_segment_from_media(segment), MediaOutcome::changed);
     }
     services().videos.update_video(id, 24.5, keys, std::nullopt);
     JobProgress done;

@@ -1,5 +1,9 @@
 // The document against the table, CORS, and what those who run the service look at.
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <csignal>
+#include <filesystem>
 #include <regex>
 #include <set>
 
@@ -256,6 +260,50 @@ TEST_F(Operations, ReadyTellsEachPartAndWhatIsMissing) {
   EXPECT_EQ(ready.status, 200) << ready.body;
   EXPECT_EQ(ready.text("status"), "ready");
   EXPECT_EQ(open_get("/health").text("status"), "ok");
+}
+
+// The operating system refuses to let any file grow beyond the store's log, as a full disk does.
+TEST_F(Operations, ReadyReallyWritesToTheStore) {
+  create_segment();
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit full{.rlim_cur = std::filesystem::file_size(folder() / "segments.db-wal"),
+              .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+  auto unready = open_get("/ready");
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_EQ(unready.status, 503);
+  EXPECT_FALSE(unready["checks"].at("store").at("ok").as_bool()) << unready.body;
+  EXPECT_TRUE(unready["checks"].at("queue").at("ok").as_bool()) << unready.body;
+  rebuild();
+  EXPECT_TRUE(open_get("/ready")["checks"].at("store").at("ok").as_bool());
+}
+
+// What looks at many rows must not hold up the threads that serve connections.
+TEST_F(Operations, OnlyListsByAnIndexRunInline) {
+  auto runs_on_pool = [&](std::string target) {
+    Request request;
+    request.method = "GET";
+    request.target = target;
+    request.headers = {{"authorization", "Bearer " + token("alice")}};
+    auto match = router().prepare(request);
+    EXPECT_TRUE(match.route) << target;
+    return match.route && match.route->is_for_pool(request);
+  };
+  for (const char* query :
+       {"", "?user_id=alice", "?segment_type=processed", "?limit=200&sort_by=name&order=asc", "?cursor=abc",
+        "?offset=1000", "?page=21", "?page=6&limit=200", "?page=6&limit=99999999999999999",
+        "?search=&tags=", "?offset=x&page=y&limit=-9223372036854775808", "?page=-9223372036854775808"})
+    EXPECT_FALSE(runs_on_pool(std::string("/api/segments") + query)) << query;
+  for (const char* query :
+       {"?search=a", "?tags=a", "?has_social_media=false", "?platform=tiktok", "?video_id=v",
+        "?min_duration=1", "?created_after=2026-01-01T00:00:00Z", "?segment_type=audio", "?offset=1001",
+        "?page=22", "?page=7&limit=200", "?page=1000000000&limit=99999999999999999",
+        "?page=9223372036854775807", "?user_id=alice&search=a", "?unknown=1"})
+    EXPECT_TRUE(runs_on_pool(std::string("/api/segments") + query)) << query;
+  EXPECT_FALSE(runs_on_pool("/api/segments/some"));
+  EXPECT_TRUE(runs_on_pool("/api/videos/some/segments"));
 }
 
 TEST_F(Operations, MetricsAreWellFormed) {
