@@ -21,6 +21,8 @@ namespace {
 const std::set<std::string, std::less<>> names_without_prefix{
     "host", "port", "redis_url", "aws_region", "aws_bucket_name", "dynamodb_table_name"};
 constexpr std::string_view prefix = "SEGMENTS_";
+// Set where the environment holds every setting: what is empty there is meant, and a .env has no say.
+constexpr const char* exported_mark = "SEGMENTS_ALL_EXPORTED";
 
 std::string quoted(std::string_view member, const std::string& text) {
   return member == "auth_secret" ? "the value" : "\"" + text.substr(0, 100) + "\"";
@@ -149,6 +151,7 @@ ConfigSources read_sources() {
     if (equals != std::string_view::npos)
       sources.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
+  if (sources.environment.erase(exported_mark)) return sources;
   std::ifstream file(".env", std::ios::binary);
   sources.env_file.assign(std::istreambuf_iterator<char>(file), {});
   return sources;
@@ -158,6 +161,7 @@ void export_config(const Config& config) {
   for_each_member<Config>([&](const char* name, auto member) {
     setenv(key_of(name).c_str(), setting_text(config.*member).c_str(), 1);
   });
+  setenv(exported_mark, "1", 1);
 }
 
 }  // namespace segments

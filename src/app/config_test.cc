@@ -143,10 +143,16 @@ TEST(Config, ChildrenReadWhatWasExported) {
   Config config = read(
       {},
       {{"PORT", "1234"}, {"SEGMENTS_AUTH_NONE_ANYWHERE", "yes"}, {"SEGMENTS_EXTRA_TYPES", "audio,original"}});
+  const auto before = std::filesystem::current_path();
+  std::string folder = testing::TempDir() + "config-XXXXXX";
+  ASSERT_TRUE(mkdtemp(folder.data()));
+  std::filesystem::current_path(folder);
+  std::ofstream(".env") << "PORT=1\nSEGMENTS_LOG_FILE=/else\n";
+  EXPECT_EQ(read_sources().env_file, "PORT=1\nSEGMENTS_LOG_FILE=/else\n");
   export_config(config);
-  ConfigSources sources = read_sources();
-  sources.env_file = "PORT=1\nSEGMENTS_LOG_FILE=/else\n";
-  Config again = read_config(sources);
+  Config again = read_config(read_sources());
+  std::filesystem::current_path(before);
+  std::filesystem::remove_all(folder);
   for_each_member<Config>(
       [&](const char* name, auto member) { EXPECT_EQ(config.*member, again.*member) << name; });
 }
