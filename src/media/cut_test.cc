@@ -436,7 +436,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, ManyThreads,
 TEST_F(CutTest, threads_that_do_not_fit_the_memory_are_given_up) {
   TestFolder sources;
   auto source = make_video(sources, "a.mp4", "-f lavfi -i testsrc=s=1920x1080:r=10:d=1 " H264);
-  for (int memory_mb : {600, 700, 800}) {  // four threads need more, and fail at other places
+  for (int memory_mb : {550, 600}) {  // four threads need more
     CutRequest request{source,
                        folder_.path(),
                        evenly(1, 0.5),
