@@ -448,7 +448,16 @@ TEST_F(MultipartTest, FaultyPartsAreAllNamed) {
     EXPECT_EQ(post("/api/upload/part", "{" + ids() + ",\"part_number\":" + number + "}").status, 422)
         << number;
   EXPECT_FALSE(services().objects.find_object(key));
-  EXPECT_EQ(post("/api/upload/finalize-multipart", finalization(part(1, etag))).status, 200);
+  std::string both = part(1, etag) + "," + part(2, put_part(2, "world"));
+  EXPECT_EQ(post("/api/upload/finalize-multipart", finalization(both)).status, 200);
+}
+
+TEST_F(MultipartTest, PartsOfAnotherSizeThanAnnouncedAreNotKept) {
+  std::string etag = put_part(1, "hello ");
+  auto answer = post("/api/upload/finalize-multipart", finalization(part(1, etag)));
+  EXPECT_EQ(answer.status, 409);
+  EXPECT_EQ(answer.text("detail"), "The parts have 6 bytes, not the 11 that were announced.");
+  EXPECT_FALSE(services().objects.find_object(key));
 }
 
 TEST_F(MultipartTest, AnAbortedUploadTakesNothingMore) {

@@ -194,7 +194,10 @@ TEST_F(VideosTest, CancellingTakesTheTaskBackOnce) {
   EXPECT_NE(again.text("detail").find("CANCELLED"), std::string::npos);
   // Completing the upload again does not wake it.
   std::string key = services().videos.find_video(id)->bucket_location;
-  EXPECT_EQ(post("/api/upload/complete", completion(id, key))["status"], "CANCELLED");
+  auto completed = post("/api/upload/complete", completion(id, key));
+  EXPECT_EQ(completed.status, 409);
+  EXPECT_NE(completed.text("detail").find("CANCELLED"), std::string::npos);
+  EXPECT_EQ(services().videos.find_video(id)->status, VideoStatus::CANCELLED);
   EXPECT_EQ(waiting_tasks().size(), 0u);
   std::string finished = make_video();
   finish(finished);
