@@ -8,6 +8,7 @@
 #include "api/routes.h"
 #include "app/env_file.h"
 #include "app/version.h"
+#include "base/test_source_root.h"
 #include "base/text.h"
 #include "describe/decode.h"
 
@@ -38,7 +39,7 @@ std::string text_of(const std::filesystem::path& path) {
   return text.str();
 }
 
-const std::filesystem::path root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+const std::filesystem::path root = source_root();
 
 TEST(Config, NothingIsNeeded) {
   Config config = read({});

@@ -47,9 +47,11 @@ TEST(Pool, RefusesAndDropsWhatNoThreadCouldRun) {
 }
 
 TEST(Pool, LeavesWorkToTheThreadsThatAreThere) {
+  // Before the pool: its threads use them until it is gone.
+  std::promise<void> begun, release, blocked, go_on;
+  std::promise<std::thread::id> first, second;
+  auto released = release.get_future(), went_on = go_on.get_future();
   Pool pool(3, 10, nullptr);
-  std::promise<void> begun, release;
-  auto released = release.get_future();
   EXPECT_TRUE(pool.add(
       [&] {
         begun.set_value();
@@ -57,7 +59,6 @@ TEST(Pool, LeavesWorkToTheThreadsThatAreThere) {
       },
       Pool::Entry::new_work));
   begun.get_future().wait();
-  std::promise<std::thread::id> first, second;
   {
     NoThreads none;
     EXPECT_TRUE(pool.add([&] { first.set_value(std::this_thread::get_id()); }, Pool::Entry::new_work));
@@ -65,8 +66,6 @@ TEST(Pool, LeavesWorkToTheThreadsThatAreThere) {
   release.set_value();
   first.get_future().wait();
   // The thread that could not be made is not counted as waiting: a blocked one is relieved by a new one.
-  std::promise<void> blocked, go_on;
-  auto went_on = go_on.get_future();
   EXPECT_TRUE(pool.add(
       [&] {
         blocked.set_value();

@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/test_source_root.h"
+
 namespace segments {
 
 class TestFolder {
@@ -55,8 +57,7 @@ inline std::string make_video(const TestFolder& folder, const std::string& name,
 
 // One of the real videos; the script fetches it out of its Debian package when it is not there yet.
 inline std::string real_video(const std::string& name) {
-  auto script =
-      std::filesystem::path(__FILE__).parent_path().parent_path().parent_path() / "scripts/fetch_videos.sh";
+  auto script = source_root() / "scripts/fetch_videos.sh";
   std::string folder = run_shell(script.string());
   while (folder.ends_with('\n')) folder.pop_back();
   return folder + "/" + name;
