@@ -31,6 +31,7 @@ class NoThreads {
 
 TEST(Pool, RefusesAndDropsWhatNoThreadCouldRun) {
   Metrics metrics;
+  std::promise<void> ran;  // before the pool: its thread may still be in set_value()
   Pool pool(2, 10, &metrics);
   auto held = std::make_shared<int>(0);
   std::weak_ptr<int> watched = held;
@@ -41,7 +42,6 @@ TEST(Pool, RefusesAndDropsWhatNoThreadCouldRun) {
   EXPECT_TRUE(watched.expired());
   EXPECT_EQ(metrics.gauge("http_pool_queued", "").value(), 0);
   // Threads again: the next job runs, and the refused one does not come back.
-  std::promise<void> ran;
   EXPECT_TRUE(pool.add([&] { ran.set_value(); }, Pool::Entry::new_work));
   ran.get_future().wait();
 }
