@@ -3,6 +3,7 @@
 #include "api/handlers.h"
 #include "api/present.h"
 #include "base/log.h"
+#include "queue/task_names.h"
 
 namespace segments {
 
@@ -46,7 +47,7 @@ bool stop_job(Services& services, const Video& video, std::string message) {
   cancelled.timestamp = now_text();
   // The state first: a worker that is killed in between finds the job closed and does not begin again.
   bool stopped = services.videos.put_progress(cancelled);
-  services.queue.revoke("process-" + video.video_id);
+  services.queue.revoke(process_task_id(video.video_id));
   return stopped;
 }
 
