@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t mebibyte = 1 << 20;
 constexpr std::int64_t most_parts = 10'000;
 constexpr std::int64_t concurrent_parts = 4;
-constexpr int url_seconds = 6 * 3600;  // a slow line's upload may wait for its turn
+constexpr int upload_url_seconds = 6 * 3600;  // a slow line's upload may wait for its turn
 
 // What is known of a new upload before its first byte.
 struct NewUpload {
@@ -59,7 +59,7 @@ std::vector<UploadPart> parts_of(const std::vector<UploadedPart>& given) {
 
 Response initiate_upload(const Request& request, Services& services) {
   NewUpload upload = begin(request, services);
-  PresignRequest presign{.method = PresignMethod::put, .key = upload.key, .expires_in_s = url_seconds};
+  PresignRequest presign{.method = PresignMethod::put, .key = upload.key, .expires_in_s = upload_url_seconds};
   if (!upload.content_type.empty()) presign.content_type = upload.content_type;
   if (upload.size > 0) presign.size = upload.size;
   auto presigned = services.objects.presign(presign);
@@ -88,7 +88,7 @@ Response presign_upload_part(const Request& request, Services& services) {
   auto body = read_body<PresignPart>(request);
   user_for(request, body.user_id);
   require_own_key(request, services, body.s3_key);
-  PresignRequest presign{.method = PresignMethod::put, .key = body.s3_key, .expires_in_s = url_seconds};
+  PresignRequest presign{.method = PresignMethod::put, .key = body.s3_key, .expires_in_s = upload_url_seconds};
   presign.upload_id = body.upload_id;
   presign.part_number = static_cast<int>(body.part_number);
   auto presigned = services.objects.presign(presign);

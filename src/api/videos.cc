@@ -14,7 +14,7 @@ namespace segments {
 
 namespace {
 
-constexpr int url_seconds = 3600;
+constexpr int reading_url_seconds = 3600;
 
 // The key at the end of what the page knows: a key, "/key", "s3://bucket/key", "https://host/key" or one of
 // our own addresses, "…/media/key?expires=…".
@@ -103,7 +103,7 @@ Response presign_video_url(const Request& request, Services& services) {
   std::string video_id = require_own_key(request, services, key);
   if (!services.objects.find_object(key)) throw not_found("object", key);
   auto readable =
-      readable_url(request, services, key, url_seconds, inline_disposition(key.substr(key.rfind('/') + 1)));
+      readable_url(request, services, key, reading_url_seconds, inline_disposition(key.substr(key.rfind('/') + 1)));
   return answer(
       VideoUrl{.url = readable.url, .signedUrl = readable.url, .expires_at = format_time(readable.expires)});
 }

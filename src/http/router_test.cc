@@ -12,7 +12,7 @@ namespace {
 
 using test::route;
 
-Response echo(const Request& request) {
+Response show_request(const Request& request) {
   std::string body;
   for (const auto& [name, value] : request.path_parameters) body += name + "=" + value + ";";
   for (const auto& [name, value] : request.query) body += "?" + name + "=" + value;
@@ -20,7 +20,7 @@ Response echo(const Request& request) {
 }
 
 std::function<Response(const Request&)> named(std::string name) {
-  return [name](const Request& request) { return json_response(name + ":" + echo(request).body); };
+  return [name](const Request& request) { return json_response(name + ":" + show_request(request).body); };
 }
 
 class RouterTest : public testing::Test {

@@ -60,7 +60,7 @@ std::string reworded(const std::string& text, std::string_view from, std::string
   return out.append(text, copied);
 }
 
-void add_once(Texts& texts, std::string text) {
+void add_text_once(Texts& texts, std::string text) {
   if (!text.empty() && std::find(texts.begin(), texts.end(), text) == texts.end())
     texts.push_back(std::move(text));
 }
@@ -71,10 +71,10 @@ Texts sentences_of(const std::string& text) {
   for (std::size_t i = 0; i + 1 < text.size(); ++i) {
     bool ends = (text[i] == '.' || text[i] == '!' || text[i] == '?') && text[i + 1] == ' ';
     if (!ends) continue;
-    add_once(sentences, std::string(trim(std::string_view(text).substr(from, i + 1 - from))));
+    add_text_once(sentences, std::string(trim(std::string_view(text).substr(from, i + 1 - from))));
     from = i + 1;
   }
-  add_once(sentences, std::string(trim(std::string_view(text).substr(from))));
+  add_text_once(sentences, std::string(trim(std::string_view(text).substr(from))));
   return sentences;
 }
 
@@ -88,7 +88,7 @@ Texts orders_of(const std::string& base) {
     std::rotate(sentences.begin(), sentences.begin() + 1, sentences.end());
     std::string joined;
     for (const auto& sentence : sentences) joined += (joined.empty() ? "" : " ") + sentence;
-    add_once(orders, joined);
+    add_text_once(orders, joined);
   }
   return orders;
 }
@@ -96,8 +96,8 @@ Texts orders_of(const std::string& base) {
 Texts wordings_of(const std::string& text) {
   Texts found{text};
   for (const auto& [longer, shorter] : wordings) {
-    add_once(found, reworded(text, longer, shorter));
-    add_once(found, reworded(text, shorter, longer));
+    add_text_once(found, reworded(text, longer, shorter));
+    add_text_once(found, reworded(text, shorter, longer));
   }
   return found;
 }
@@ -110,7 +110,7 @@ Texts endings_of(const std::string& text) {
   bool is_word =
       !bare.empty() && is_word_character(bare.back()) && !(bare.back() >= '0' && bare.back() <= '9');
   if (!is_word || bare.ends_with("…")) return found;
-  for (auto ending : endings) add_once(found, std::string(bare) + std::string(ending));
+  for (auto ending : endings) add_text_once(found, std::string(bare) + std::string(ending));
   return found;
 }
 
@@ -121,11 +121,11 @@ Texts variations_of(const std::string& base, std::size_t count) {
   for (const auto& order : orders_of(base))
     for (const auto& wording : wordings_of(order))
       for (const auto& ending : endings_of(wording))
-        if (plain.size() < std::min(count, most_plain)) add_once(plain, ending);
+        if (plain.size() < std::min(count, most_plain)) add_text_once(plain, ending);
   for (const auto& frame : frames)
     for (const auto& text : plain) {
       if (found.size() >= count) return found;
-      add_once(found, std::string(frame.before) + text + std::string(frame.after));
+      add_text_once(found, std::string(frame.before) + text + std::string(frame.after));
     }
   return found;
 }

@@ -12,7 +12,7 @@ namespace segments::sqlite {
 
 namespace {
 
-std::optional<Video> find_row(Connection& connection, std::string_view video_id) {
+std::optional<Video> find_video_row(Connection& connection, std::string_view video_id) {
   static const std::string sql =
       "SELECT " + column_names<Video>() + " FROM \"videos\" WHERE \"video_id\" = ?";
   auto select = connection.prepare(sql);
@@ -72,7 +72,7 @@ bool SqliteVideoStore::claim_video(std::string_view video_id, std::string_view u
   return database_.write([&](Connection& connection) {
     auto user_ref = find_or_make_user(connection, user_id);
     bool is_owner = claim(connection, video_id, user_ref);
-    if (!is_owner && (!take_over || find_row(connection, video_id))) return false;
+    if (!is_owner && (!take_over || find_video_row(connection, video_id))) return false;
     forget_removal(connection, video_id);
     if (is_owner) return true;
     connection.run("UPDATE \"claims\" SET \"user_ref\" = ? WHERE \"video_id\" = ?", user_ref, video_id);
@@ -91,7 +91,7 @@ std::optional<std::string> SqliteVideoStore::find_owner(std::string_view video_i
 }
 
 std::optional<Video> SqliteVideoStore::find_video(std::string_view video_id) {
-  return database_.read([&](Connection& connection) { return find_row(connection, video_id); });
+  return database_.read([&](Connection& connection) { return find_video_row(connection, video_id); });
 }
 
 bool SqliteVideoStore::create_video(const Video& video, std::string_view task_arguments) {
@@ -153,7 +153,7 @@ void SqliteVideoStore::begin_removal(std::string_view video_id) {
 bool SqliteVideoStore::remove_video(std::string_view video_id) {
   return database_.write([&](Connection& connection) {
     note_removal(connection, video_id);
-    auto video = find_row(connection, video_id);
+    auto video = find_video_row(connection, video_id);
     if (!video) return false;
     connection.run("DELETE FROM \"videos\" WHERE \"video_id\" = ?", video_id);
     connection.run("DELETE FROM \"claims\" WHERE \"video_id\" = ?", video_id);
@@ -164,7 +164,7 @@ bool SqliteVideoStore::remove_video(std::string_view video_id) {
 
 bool SqliteVideoStore::put_progress(const JobProgress& wanted, bool restart) {
   return database_.write([&](Connection& connection) {
-    auto video = find_row(connection, wanted.job_id);
+    auto video = find_video_row(connection, wanted.job_id);
     if (!video || !may_move(*video, restart)) return false;
     const bool is_new_run = is_final(video->status);
     JobProgress progress = wanted;

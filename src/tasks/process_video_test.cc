@@ -18,7 +18,7 @@ namespace segments::testing {
 namespace {
 
 constexpr const char* process = "tasks.process_video_task";
-constexpr const char* create = "tasks.create_segments_from_video_task";
+constexpr const char* create_segments = "tasks.create_segments_from_video_task";
 
 std::string arguments(const std::string& id, double seconds = 2, const std::string& more = "") {
   return R"({"s3_input_key":"uploads/)" + id + R"(/film.mov","job_id":")" + id +
@@ -79,13 +79,13 @@ TEST_F(ProcessVideoTest, CutsUploadsMarksAndQueuesTheRecords) {
 
   auto tasks = queued();
   ASSERT_EQ(tasks.size(), 1u);
-  EXPECT_EQ(tasks[0].name, create);
+  EXPECT_EQ(tasks[0].name, create_segments);
   EXPECT_EQ(tasks[0].id, "segments-v1");
   EXPECT_EQ(tasks[0].user_id, "alice");
   auto payload = boost::json::parse(tasks[0].arguments);
   EXPECT_EQ(kept_title(payload), "My film");
   EXPECT_EQ(payload.at("video_metadata").at("tags").as_array().size(), 2u);
-  world.run(create, tasks[0].arguments);
+  world.run(create_segments, tasks[0].arguments);
   EXPECT_EQ(world.services.segments.list_video_segments("v1", "alice", {}).size(), 3u);
 }
 
@@ -125,7 +125,7 @@ TEST_F(ProcessVideoTest, ExactModeWithTextAndExtraAudio) {
   EXPECT_EQ(world.keys("audio/v1/").size(), 1u);
   auto tasks = queued();
   ASSERT_EQ(tasks.size(), 1u);
-  world.run(create, tasks[0].arguments);
+  world.run(create_segments, tasks[0].arguments);
   EXPECT_EQ(world.services.segments.list_video_segments("v1", "", SegmentType::audio).size(), 1u);
   EXPECT_EQ(world.services.segments.list_video_segments("v1", "", SegmentType::original).size(), 1u);
 }
@@ -308,7 +308,7 @@ TEST(ProcessVideoCrash, KilledAtRandomMomentsItEndsInTheSameState) {
       World world(folder.path);
       world.run(process, arguments("v1", 1));
       for (const auto& task : world.services.queue.lease_tasks("child", 10, 1))
-        world.run(create, task.arguments);
+        world.run(create_segments, task.arguments);
       _exit(0);
     }
     setpgid(child, child);
@@ -331,8 +331,8 @@ TEST(ProcessVideoCrash, KilledAtRandomMomentsItEndsInTheSameState) {
   auto task = world.services.queue.find_task("segments-v1");
   ASSERT_TRUE(task);
   CreateSegments payload{"v1", "alice", world.services.videos.find_video("v1")->output_s3_urls, {}};
-  world.run(create, encode(payload));
-  world.run(create, encode(payload));
+  world.run(create_segments, encode(payload));
+  world.run(create_segments, encode(payload));
   auto records = world.services.segments.list_video_segments("v1", "alice", {});
   ASSERT_EQ(records.size(), 6u);
   double sum = 0;
