@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds every fuzz target and runs each for the given seconds, two at a time.
+# Builds every fuzz target and runs each for the given seconds, two at a time; 0 seconds: builds alone.
 # usage: scripts/fuzz.sh [SECONDS=60] [TARGET…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,6 +10,7 @@ shift || true
 cmake --preset fuzz >/dev/null
 mapfile -t targets < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else find src -name '*_fuzz.cc' -printf '%f\n' | sed 's/\.cc$//' | sort; fi)
 cmake --build --preset fuzz --target "${targets[@]}"
+[ "$seconds" != 0 ] || exit 0
 
 run_one() {
   local target=$1 seconds=$2 work
