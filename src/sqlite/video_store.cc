@@ -34,9 +34,12 @@ VideoStatus status_of(const std::string& stage) {
   return stage == "queued" ? VideoStatus::QUEUED : VideoStatus::PROCESSING;
 }
 
-// A final job stays as it ended; only one that failed may be run again.
-bool may_move(const Video& video, bool restart) {
-  return !is_final(video.status) || (restart && video.status == VideoStatus::FAILED);
+// A final job stays as it ended; only one that failed may be run again, and one that completed may fail after
+// all.
+bool may_move(const Video& video, VideoStatus to, bool restart) {
+  if (!is_final(video.status)) return true;
+  return restart && (video.status == VideoStatus::FAILED ||
+                     (video.status == VideoStatus::COMPLETED && to == VideoStatus::FAILED));
 }
 
 double percentage_of(const JobProgress& progress, double stored) {
@@ -165,11 +168,11 @@ bool SqliteVideoStore::remove_video(std::string_view video_id) {
 bool SqliteVideoStore::put_progress(const JobProgress& wanted, bool restart) {
   return database_.write([&](Connection& connection) {
     auto video = find_video_row(connection, wanted.job_id);
-    if (!video || !may_move(*video, restart)) return false;
+    const VideoStatus status = status_of(wanted.stage);
+    if (!video || !may_move(*video, status, restart)) return false;
     const bool is_new_run = is_final(video->status);
     JobProgress progress = wanted;
     progress.progress_percentage = percentage_of(wanted, is_new_run ? 0 : video->progress);
-    const VideoStatus status = status_of(progress.stage);
     std::optional<std::string> error;
     if (status == VideoStatus::FAILED) error = progress.error_message.value_or(progress.message);
     connection.run(

@@ -44,7 +44,8 @@ class VideoStore {
   virtual bool remove_video(std::string_view video_id) = 0;
 
   // Moves the job on and appends its event with `progress` as data. Refused (false) when the job is absent or final,
-  // unless `restart`, which a new run of a FAILED job begins with. A percentage below the stored one is raised to it.
+  // unless `restart`, which a new run of a FAILED job begins with, and which lets a COMPLETED one fail after all (and
+  // nothing else). A percentage below the stored one is raised to it, but for the first of a restart.
   // stage completed/failed/cancelled set the status COMPLETED/FAILED/CANCELLED; queued sets QUEUED; others PROCESSING.
   virtual bool put_progress(const JobProgress& progress, bool restart = false) = 0;
   // What the work found out; absent values stay as they are.

@@ -169,6 +169,29 @@ TEST_P(VideoStoreContract, LeavesAFinalJobAsItEnded) {
   }
 }
 
+TEST_P(VideoStoreContract, LetsACompletedJobFailAfterAllAndCompleteAgain) {
+  videos_.create_video(make_video("v1"));
+  ASSERT_TRUE(videos_.put_progress(make_progress("v1", "completed", 100)));
+  auto failed = make_progress("v1", "failed", 100);
+  failed.error_message = "Its records could not be stored.";
+  EXPECT_FALSE(videos_.put_progress(failed)) << "not by chance";
+  for (const char* stage : {"queued", "extracting", "completed", "cancelled"})
+    EXPECT_FALSE(videos_.put_progress(make_progress("v1", stage, 100), true)) << stage;
+  EXPECT_EQ(videos_.find_video("v1")->status, VideoStatus::COMPLETED);
+  auto before = events_.newest_event_id();
+  EXPECT_TRUE(videos_.put_progress(failed, true));
+  auto video = videos_.find_video("v1");
+  EXPECT_EQ(video->status, VideoStatus::FAILED);
+  EXPECT_EQ(video->progress, 100);
+  EXPECT_EQ(video->error_message, "Its records could not be stored.");
+  EXPECT_TRUE(videos_.put_progress(make_progress("v1", "completed", 100), true));
+  video = videos_.find_video("v1");
+  EXPECT_EQ(video->status, VideoStatus::COMPLETED);
+  EXPECT_EQ(video->progress, 100);
+  EXPECT_EQ(video->error_message, std::nullopt);
+  EXPECT_EQ(types_after(before), (std::vector<std::string>{"job.failed", "job.completed"}));
+}
+
 TEST_P(VideoStoreContract, EndsAJobOnceWhenManyWouldEndIt) {
   videos_.create_video(make_video("v1"));
   std::atomic<int> ended{0};
