@@ -53,16 +53,14 @@ std::int64_t count_all(Connection& connection, const std::optional<std::string>&
   return select.with(*user_id).step() ? select.integer(0) : 0;
 }
 
-// No task that still runs for a video outlives this.
-constexpr Millis removals_kept_ms = 7 * 24 * 3'600'000LL;
-
+// Kept for good: what was promised under the id, as an address that takes its bytes or a task that still
+// runs, must never reach another user, and neither must objects that nobody was left to remove.
 void note_removal(Connection& connection, std::string_view video_id) {
-  const Millis now = now_ms();
-  connection.run("DELETE FROM \"removed_videos\" WHERE \"at\" < ?", now - removals_kept_ms);
   connection.run(
-      "INSERT INTO \"removed_videos\" VALUES (?, ?) ON CONFLICT (\"video_id\") DO UPDATE SET \"at\" = "
-      "excluded.\"at\"",
-      video_id, now);
+      "INSERT INTO \"removed_videos\" (\"video_id\", \"user_ref\") SELECT \"video_id\", \"user_ref\" FROM "
+      "\"claims\" WHERE \"video_id\" = ? ON CONFLICT (\"video_id\") DO UPDATE SET \"user_ref\" = "
+      "excluded.\"user_ref\"",
+      video_id);
 }
 
 void forget_removal(Connection& connection, std::string_view video_id) {
@@ -78,7 +76,8 @@ bool SqliteVideoStore::claim_video(std::string_view video_id, std::string_view u
     if (!is_owner && (!take_over || find_video_row(connection, video_id))) return false;
     forget_removal(connection, video_id);
     if (is_owner) return true;
-    connection.run("UPDATE \"claims\" SET \"user_ref\" = ? WHERE \"video_id\" = ?", user_ref, video_id);
+    connection.run("INSERT OR REPLACE INTO \"claims\" (\"video_id\", \"user_ref\") VALUES (?, ?)", video_id,
+                   user_ref);
     return true;
   });
 }
@@ -101,7 +100,7 @@ bool SqliteVideoStore::create_video(const Video& video, std::string_view task_ar
   return database_.write([&](Connection& connection) {
     auto owner = find_claim(connection, video.video_id);
     auto user_ref = find_or_make_user(connection, video.user_id);
-    if (owner && *owner != user_ref) return false;
+    if (owner ? *owner != user_ref : !is_free_for(connection, video.video_id, user_ref)) return false;
     static const std::string sql = "INSERT INTO \"videos\" (\"task_arguments\", " + column_names<Video>() +
                                    ") VALUES (nullif(?, ''), " + placeholders(column_count<Video>()) +
                                    ") ON CONFLICT (\"video_id\") DO NOTHING";

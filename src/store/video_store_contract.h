@@ -58,7 +58,56 @@ TEST_P(VideoStoreContract, RemovesAVideoWithItsClaim) {
   EXPECT_EQ(videos_.find_owner("v1"), std::nullopt);
   EXPECT_EQ(videos_.list_videos("ann", 10, 0).total_count, 0);
   EXPECT_EQ(videos_.list_videos(std::nullopt, 10, 0).total_count, 0);
+  EXPECT_TRUE(videos_.create_video(make_video("v1")));
+}
+
+TEST_P(VideoStoreContract, KeepsARemovedVideosIdForItsLastOwner) {
+  videos_.create_video(make_video("v1"));
+  segments_.create_segment(make_segment("bobs", 1, "bob"));
+  videos_.begin_removal("v1");
+  EXPECT_FALSE(videos_.claim_video("v1", "bob")) << "while it is being removed";
+  EXPECT_TRUE(videos_.remove_video("v1"));
+  EXPECT_FALSE(videos_.remove_video("v1")) << "asked again, it must not forget whose the id was";
+
+  auto before = events_.newest_event_id();
+  for (const char* user : {"bob", "never seen before"}) {
+    EXPECT_FALSE(videos_.claim_video("v1", user));
+    EXPECT_FALSE(videos_.create_video(make_video("v1", user)));
+    EXPECT_EQ(segments_.create_segment(make_segment("v1", 1, user)).kind, CreateOutcome::Kind::foreign_video);
+    EXPECT_EQ(segments_.put_segment_from_media(make_segment("v1", 1, user)), MediaOutcome::removed);
+    EXPECT_EQ(segments_.list_segments(user, {}).total_count, user == std::string("bob") ? 1 : 0);
+  }
+  EXPECT_EQ(videos_.find_owner("v1"), std::nullopt);
+  EXPECT_EQ(events_.newest_event_id(), before);
+
+  // Three ways for the owner to have it again; each removal keeps it for her once more.
+  EXPECT_TRUE(videos_.claim_video("v1", "ann"));
+  EXPECT_TRUE(videos_.create_video(make_video("v1")));
+  EXPECT_TRUE(videos_.remove_video("v1"));
+  EXPECT_FALSE(videos_.claim_video("v1", "bob"));
+  EXPECT_TRUE(videos_.create_video(make_video("v1")));
+  EXPECT_TRUE(videos_.remove_video("v1"));
+  EXPECT_FALSE(videos_.claim_video("v1", "bob"));
+  EXPECT_EQ(segments_.create_segment(make_segment("v1", 1)).kind, CreateOutcome::Kind::created);
+  EXPECT_EQ(videos_.find_owner("v1"), "ann");
+  EXPECT_EQ(segments_.create_segment(make_segment("v1", 2, "bob")).kind, CreateOutcome::Kind::foreign_video);
+}
+
+TEST_P(VideoStoreContract, LetsARemovedVideosIdBeTakenOverWhereThatIsAsked) {
+  videos_.create_video(make_video("v1"));
+  videos_.remove_video("v1");
+  EXPECT_TRUE(videos_.claim_video("v1", "bob", true));
+  EXPECT_EQ(videos_.find_owner("v1"), "bob");
   EXPECT_TRUE(videos_.create_video(make_video("v1", "bob")));
+  videos_.remove_video("v1");
+  EXPECT_FALSE(videos_.claim_video("v1", "ann")) << "bob was the last";
+  EXPECT_TRUE(videos_.claim_video("v1", "bob"));
+}
+
+TEST_P(VideoStoreContract, KeepsNoIdThatNobodyHad) {
+  videos_.begin_removal("v1");
+  EXPECT_FALSE(videos_.remove_video("v1"));
+  EXPECT_TRUE(videos_.claim_video("v1", "bob"));
 }
 
 TEST_P(VideoStoreContract, KeepsWhatAWaitingVideosTaskIsToBeGiven) {
