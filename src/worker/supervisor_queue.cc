@@ -74,7 +74,7 @@ void Supervisor::begin(Slot& slot, LeasedTask task) {
   try {
     run.folder = make_run_folder(options_.work_dir, run.task);
   } catch (const std::exception& error) {
-    run.outcome = {.kind = RunOutcome::Kind::retry, .error = error.what()};
+    run.outcome = {.ending = TaskEnding::retry, .error = error.what()};
     return end(slot, Ending::reported);
   }
   if (!slot.process->send(make_order(run.task, run.folder))) end(slot, Ending::crashed);
@@ -118,7 +118,7 @@ void Supervisor::record(Slot& slot) {
   };
   if (!ask("record", tell)) return;
   LogScope scope("task_id", run.task.id);
-  auto ending = run.ending == Ending::reported ? name_of(make_report(run.outcome).kind)
+  auto ending = run.ending == Ending::reported ? name_of(run.outcome.ending)
                                                : name_of_ending(static_cast<int>(*run.ending));
   log_info("task.ended", {{"name", run.task.name},
                           {"ending", ending},
@@ -132,8 +132,8 @@ void Supervisor::record(Slot& slot) {
 bool Supervisor::record_outcome(const Run& run) {
   switch (*run.ending) {
     case Ending::reported:
-      if (run.outcome.kind == RunOutcome::Kind::success) return queue_.finish(run.task, run.outcome.result);
-      if (run.outcome.kind == RunOutcome::Kind::failure) return queue_.fail(run.task, run.outcome.error);
+      if (run.outcome.ending == TaskEnding::success) return queue_.finish(run.task, run.outcome.result);
+      if (run.outcome.ending == TaskEnding::failure) return queue_.fail(run.task, run.outcome.error);
       return retry_or_fail(run.task, run.outcome.error, run.outcome.retry_after_s);
     case Ending::crashed:
       return retry_or_fail(run.task, "The worker process running it died.", 0);

@@ -60,18 +60,17 @@ void append_line(const std::string& path, const std::string& line) {
   while (true) pause();
 }
 
-RunOutcome run_test_task(const LeasedTask& task, const std::string& work_dir) {
-  using Kind = RunOutcome::Kind;
+TaskOutcome run_test_task(const LeasedTask& task, const std::string& work_dir) {
   auto path = decode<TestArguments>(task.arguments).path;
   if (task.name == "ok") {
     std::ofstream(work_dir + "/piece.mp4") << "bytes";
     return {.result = R"({"files":)" + std::to_string(fs::exists(work_dir + "/piece.mp4")) + "}",
             .error = work_dir};
   }
-  if (task.name == "fail") return {.kind = Kind::failure, .error = "The file is not a video."};
-  if (task.name == "retry") return {.kind = Kind::retry, .error = "Nobody answered."};
+  if (task.name == "fail") return {.ending = TaskEnding::failure, .error = "The file is not a video."};
+  if (task.name == "retry") return {.ending = TaskEnding::retry, .error = "Nobody answered."};
   if (task.name == "flaky") {
-    if (task.retries < 2) return {.kind = Kind::retry, .error = "Nobody answered."};
+    if (task.retries < 2) return {.ending = TaskEnding::retry, .error = "Nobody answered."};
     return {.result = std::to_string(task.retries)};
   }
   if (task.name == "throw") throw std::runtime_error("details");
@@ -98,7 +97,7 @@ int talk_nonsense() {
   send_message(3, encode(RunReport{}));
   MessageReader reader(3);
   reader.read(true);
-  send_message(3, R"({"kind":"maybe"})");
+  send_message(3, R"({"outcome":{"ending":"maybe"}})");
   pause();
   return 0;
 }
