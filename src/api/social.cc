@@ -87,6 +87,12 @@ std::vector<SocialMediaUsage> posts_on(const Segment& segment, SocialMediaPlatfo
   return posts;
 }
 
+// Where the counts of the platform's posts are read; std::nullopt where it is not set up.
+std::optional<MetricsSource> source_of(SocialMediaPlatform platform, const Services& services) {
+  auto found = services.platforms.find(platform);
+  return found == services.platforms.end() ? std::nullopt : std::optional(found->second->source());
+}
+
 // Every list shows all of a segment's posts, and every sync asks for each.
 constexpr std::size_t most_posts = 100;
 
@@ -148,6 +154,7 @@ Response link_post(const Request& request, Api& api) {
     wanted.post_id = post->post_id;
     if (!post->post_url.empty()) wanted.post_url = post->post_url;
     wanted.posted_at = canonical_time(body.posted_at);
+    set_unread(wanted, source_of(body.platform, services));
     check_room_for_post(stored.segment, wanted, body.post_url ? "/post_url" : "/post_id");
   }
   take_sync(stored.segment.user_id, api);
@@ -156,7 +163,9 @@ Response link_post(const Request& request, Api& api) {
   if (post) {
     if (services.segments.link_post(id, owner_of(request), wanted) == LinkOutcome::absent)
       throw not_found("segment", id);
-    posts = {wanted};
+    stored = require_segment(request, services);
+    posts = posts_on(stored.segment, body.platform);
+    std::erase_if(posts, [&](const auto& usage) { return usage.post_id != wanted.post_id; });
   }
   std::string task_id;
   if (query.wait.value_or(false)) {
@@ -197,6 +206,9 @@ Response report_usage(const Request& request, Api& api) {
         posts.size() == 1 ? *posts.front().post_id : "reported:" + std::string(name_of(body.platform));
   }
   usage.posted_at = canonical_time(data.posted_at);
+  // An id that no platform can be asked for has its counts from the owner alone.
+  set_unread(usage, may_be_post_id(*usage.post_id) ? source_of(body.platform, services)
+                                                   : std::optional(MetricsSource::reported));
   check_room_for_post(stored.segment, usage, "/post_data");
   if (services.segments.link_post(id, owner_of(request), usage) == LinkOutcome::absent)
     throw not_found("segment", id);
