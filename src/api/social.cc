@@ -7,6 +7,7 @@
 #include "api/segments.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "http/router.h"
 #include "queue/task_names.h"
 #include "services/sync_post.h"
 
@@ -36,27 +37,27 @@ std::string queue_sync(const Segment& segment, SocialMediaPlatform platform, Ser
 }
 
 // What a platform's refusal means to who waits: the post is linked already, so nothing of the answer hides
-// that.
-[[noreturn]] void refuse_sync(const Error& error, SocialMediaPlatform platform, const std::string& task_id) {
-  std::string name = name_of(platform);
-  if (error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::forbidden)
-    throw Error(
-        ErrorKind::conflict,
-        "The post is linked, but " + name +
-            (error.kind() == ErrorKind::not_found ? " has no such post." : " does not let us read it."));
-  throw Error(ErrorKind::unavailable,
-              "The post is linked, but " + name + " cannot be read now; task " + task_id + " goes on trying.",
-              {}, std::max(1, error.retry_after_s()));
-}
-
-void sync_now(const Segment& segment, const SocialMediaUsage& usage, Services& services) {
+// that. Where the sync failed only for now, a task goes on trying, and the answer that is given names it.
+std::optional<Response> sync_now(const Segment& segment, const SocialMediaUsage& usage,
+                                 const Request& request, Services& services) {
   if (!services.platforms.contains(usage.platform))
     throw Error(ErrorKind::unavailable, std::string(name_of(usage.platform)) + " is not set up.");
   auto error = sync_post(services, segment.segment_id, usage);
-  if (!error) return;
+  if (!error) return std::nullopt;
   if (error->kind() == ErrorKind::conflict) throw *error;
-  bool passes = error->kind() != ErrorKind::not_found && error->kind() != ErrorKind::forbidden;
-  refuse_sync(*error, usage.platform, passes ? queue_sync(segment, usage.platform, services) : "");
+  const std::string name = name_of(usage.platform);
+  if (error->kind() == ErrorKind::not_found)
+    throw Error(ErrorKind::conflict, "The post is linked, but " + name + " has no such post.");
+  if (error->kind() == ErrorKind::forbidden)
+    throw Error(ErrorKind::conflict, "The post is linked, but " + name + " does not let us read it.");
+  const std::string task_id = queue_sync(segment, usage.platform, services);
+  Error refusal(
+      ErrorKind::unavailable,
+      "The post is linked, but " + name + " cannot be read now; task " + task_id + " goes on trying.", {},
+      error->retry_after_s());
+  Response response = problem_response(refusal, request);
+  response.set("X-Task-Id", task_id);
+  return response;
 }
 
 std::optional<std::string> canonical_time(const std::optional<std::string>& text) {
@@ -169,7 +170,8 @@ Response link_post(const Request& request, Api& api) {
   }
   std::string task_id;
   if (query.wait.value_or(false)) {
-    for (const auto& usage : posts) sync_now(stored.segment, usage, services);
+    for (const auto& usage : posts)
+      if (auto refusal = sync_now(stored.segment, usage, request, services)) return std::move(*refusal);
   } else {
     task_id = queue_sync(stored.segment, body.platform, services);
   }

@@ -1,6 +1,7 @@
 // Posts, their syncs and what they add up to.
 #include "api/fixture.h"
 #include "model/social_media.h"
+#include "social/simulator.h"
 
 namespace segments::testing {
 namespace {
@@ -64,6 +65,31 @@ TEST_F(Social, LinkingByAddressDerivesTheIdAndTwiceIsOnce) {
               .as_array()
               .size(),
       3u);
+}
+
+TEST_F(Social, WaitingInVainNamesTheTaskThatGoesOnTrying) {
+  // A platform that answers nothing but this.
+  auto link_where = [&](const char* faults) {
+    services().platforms = make_simulated_platforms(parse_simulator_faults(faults));
+    return link(R"({"platform":"youtube","post_id":"dQw4w9WgXcQ"})", "?wait=true");
+  };
+  for (const char* faults : {"unavailable=1", "rate_limit=1"}) {
+    auto answer = link_where(faults);
+    EXPECT_EQ(answer.status, 503) << answer.body;
+    EXPECT_GE(std::stoi(answer.header("Retry-After")), 1);
+    const std::string task_id = answer.header("X-Task-Id");
+    EXPECT_NE(answer.text("detail").find("task " + task_id), std::string::npos);
+    EXPECT_EQ(get("/api/tasks/" + task_id).text("name"), "tasks.sync_social_media_metrics_task");
+    EXPECT_EQ(get(path_)["social_media_usage"].as_array().size(), 1u);
+  }
+  EXPECT_EQ(queued(), 2);
+  // What will never be read is left to no task.
+  for (const char* faults : {"not_found=1", "forbidden=1"}) {
+    auto answer = link_where(faults);
+    EXPECT_EQ(answer.status, 409) << faults;
+    EXPECT_EQ(answer.header("X-Task-Id"), "");
+  }
+  EXPECT_EQ(queued(), 2);
 }
 
 TEST_F(Social, LinkingAgainFillsInWhenItWasPosted) {
