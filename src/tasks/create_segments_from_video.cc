@@ -68,7 +68,8 @@ class Creation {
         segment->thumbnail_url = find_thumbnail(key, number, segment->duration);
         put(*segment);
       }
-      services_.queue.put_task_progress(context_.task_id, 100.0 * number / task_.output_s3_keys.size(),
+      double percent = 100.0 * static_cast<double>(number) / static_cast<double>(task_.output_s3_keys.size());
+      services_.queue.put_task_progress(context_.task_id, percent,
                                         "Recorded segment " + std::to_string(number) + " of " +
                                             std::to_string(task_.output_s3_keys.size()));
     }

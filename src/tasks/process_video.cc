@@ -95,7 +95,7 @@ std::string make_local(Services& services, const std::string& key, std::int64_t 
                        const std::string& work_dir) {
   std::string location = services.objects.readable_location(key);
   if (!is_url(location)) return location;
-  constexpr std::int64_t piece = 8 * 1024 * 1024;
+  constexpr std::int64_t piece = 8 << 20;
   std::string path = work_dir + "/source";
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   for (std::int64_t offset = 0; offset < size; offset += piece)

@@ -166,11 +166,13 @@ void Supervisor::tell_given_up() {
   std::vector<GivenUpTask> ended;
   if (!ask("lease_given_up", [&] { ended = queue_.lease_given_up(told_at_once, options_.lease_ms); })) return;
   tell_at_ = ended.size() == told_at_once ? 0 : now_ + tell_ms;
-  for (const auto& [task, error, revoked] : ended) {
+  for (const auto& given_up : ended) {
+    const auto& task = given_up.task;  // no structured binding: clang 14 cannot capture one
     LogScope scope("task_id", task.id);
-    log_warning("task.given_up", {{"name", task.name}, {"error", error}, {"revoked", revoked}});
+    log_warning("task.given_up",
+                {{"name", task.name}, {"error", given_up.error}, {"revoked", given_up.revoked}});
     try {
-      give_up_(task, error, revoked);
+      give_up_(task, given_up.error, given_up.revoked);
     } catch (const std::exception& fault) {
       // Not settled: it is told again when this lease has ended.
       log_warning("task.give_up_unfinished", {{"name", task.name}, {"error", fault.what()}});
