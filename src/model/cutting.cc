@@ -54,15 +54,21 @@ void check_count(double count) {
     throw refuse("These options would give more than 10000 pieces of this video.");
 }
 
-// Consecutive pieces of these lengths from 0 on; what is left behind the last becomes a piece or joins it.
-std::vector<Cut> cover(const std::vector<double>& ends, double duration) {
+// Nobody posts a clip of a fifth of a second: containers seldom end on the second that their makers had in
+// mind.
+double shortest_remainder(double piece) {
+  return std::clamp(piece / 10, shortest, 1.0);
+}
+
+// Consecutive pieces that end at these times; what is left behind the last becomes a piece or joins it.
+std::vector<Cut> cover(const std::vector<double>& ends, double duration, double least) {
   std::vector<Cut> cuts;
   double start = 0;
   for (double end : ends) {
     cuts.push_back({start, end});
     start = end;
   }
-  if (cuts.empty() || duration - start >= shortest) cuts.push_back({start, duration});
+  if (cuts.empty() || duration - start >= least - rounding) cuts.push_back({start, duration});
   cuts.back().end = duration;
   return cuts;
 }
@@ -72,7 +78,7 @@ std::vector<Cut> plan_fixed(double piece, double duration) {
   auto count = static_cast<std::int64_t>(std::floor(duration / piece + rounding));
   std::vector<double> ends;
   for (std::int64_t i = 1; i <= count; ++i) ends.push_back(static_cast<double>(i) * piece);
-  return cover(ends, duration);
+  return cover(ends, duration, shortest_remainder(piece));
 }
 
 // The number of pieces follows from the mean length alone, so that it is known before the seed is; then each
@@ -99,7 +105,7 @@ std::vector<Cut> plan_random(Range range, double duration, std::string_view seed
     at += low < high ? draws.between(low, high) : low;
     ends.push_back(at);
   }
-  return cover(ends, duration);
+  return cover(ends, duration, shortest_remainder(range.low));
 }
 
 std::vector<Cut> plan_marks(const std::vector<std::vector<double>>& marks, double duration) {

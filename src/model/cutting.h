@@ -46,9 +46,9 @@ struct Cut {
 // before it starts).
 void check_cutting(const CuttingOptions&);
 // The cuts of a video of `duration` seconds. fixed and random cover all of it without gaps; a remainder
-// shorter than 0.1 s or a frame joins its predecessor; a video shorter than one cut gives one piece. random
-// is drawn from `seed` alone. marks are clipped to the video; those past its end are dropped. Throws
-// Error{invalid} when nothing or more than 10,000 pieces would be left.
+// shorter than a tenth of a piece (at least 0.1 s, at most 1 s) joins its predecessor; a video shorter than
+// one cut gives one piece. random is drawn from `seed` alone. marks are clipped to the video; those past its
+// end are dropped. Throws Error{invalid} when nothing or more than 10,000 pieces would be left.
 std::vector<Cut> plan_cuts(const CuttingOptions&, double duration, std::string_view seed);
 
 // The text that is drawn onto the pieces.

@@ -61,7 +61,10 @@ TEST(FixedCuts, CoverTheVideo) {
   EXPECT_EQ(plan_cuts(fixed(30), 70, ""), (Cuts{{0, 30}, {30, 60}, {60, 70}}));
   EXPECT_EQ(plan_cuts(fixed(30), 60, ""), (Cuts{{0, 30}, {30, 60}}));
   EXPECT_EQ(plan_cuts(fixed(30), 60.05, ""), (Cuts{{0, 30}, {30, 60.05}}));
-  EXPECT_EQ(plan_cuts(fixed(30), 60.2, "").size(), 3u);
+  EXPECT_EQ(plan_cuts(fixed(30), 60.99, "").size(), 2u) << "nobody posts a clip of a second's part";
+  EXPECT_EQ(plan_cuts(fixed(30), 61, "").size(), 3u);
+  EXPECT_EQ(plan_cuts(fixed(2), 60.19, "").size(), 30u);
+  EXPECT_EQ(plan_cuts(fixed(2), 60.21, "").size(), 31u);
   EXPECT_EQ(plan_cuts(fixed(), 45, ""), (Cuts{{0, 30}, {30, 45}}));
   EXPECT_EQ(plan_cuts(fixed(30), 12, ""), (Cuts{{0, 12}}));
   EXPECT_EQ(plan_cuts(fixed(30), 0.04, ""), (Cuts{{0, 0.04}}));
@@ -77,8 +80,9 @@ TEST(FixedCuts, CoverEveryVideo) {
     expect_covers(cuts, duration);
     for (std::size_t k = 0; k + 1 < cuts.size(); ++k) ASSERT_NEAR(cuts[k].end - cuts[k].start, piece, 1e-6);
     double last = cuts.back().end - cuts.back().start;
-    ASSERT_LT(last, piece + 0.1);
-    ASSERT_TRUE(cuts.size() == 1 || last >= 0.1 - 1e-6) << last;
+    double rest = std::clamp(piece / 10, 0.1, 1.0);
+    ASSERT_LT(last, piece + rest);
+    ASSERT_TRUE(cuts.size() == 1 || last >= rest - 1e-6) << last;
   }
 }
 
@@ -108,9 +112,9 @@ TEST(RandomCuts, KeepTheirBoundsWhereAnyNumberOfPiecesFits) {
       bool is_last = k + 1 == cuts.size();
       if (fits || !is_last) {
         ASSERT_GE(length, least - 1e-6) << least << " " << most << " " << duration;
-        ASSERT_LE(length, most + (is_last ? 0.1 : 1e-6)) << least << " " << most << " " << duration;
+        ASSERT_LE(length, most + (is_last ? 1 : 1e-6)) << least << " " << most << " " << duration;
       } else {
-        ASSERT_LE(length, std::max(least, most) + 0.1);
+        ASSERT_LE(length, std::max(least, most) + 1);
       }
     }
   }
