@@ -141,8 +141,9 @@ class EventHub::Core : public std::enable_shared_from_this<EventHub::Core> {
   }
 
   // One subscriber's trouble ends its stream (it comes back with Last-Event-ID), not the hub.
+  // The stream is copied: f may end its last other owner.
   template <class F>
-  void guard(std::shared_ptr<EventStream> stream, F&& f) {
+  void guard(std::shared_ptr<EventStream> stream, F&& f) {  // NOLINT(performance-unnecessary-value-param)
     try {
       f();
     } catch (const std::exception& error) {

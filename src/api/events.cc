@@ -16,7 +16,7 @@ std::optional<std::int64_t> last_event_id_of(const Request& request, const Strea
   return id && *id >= 0 ? id : std::nullopt;
 }
 
-Response stream_response(const Request& request, Api& api, Subscription subscription) {
+Response stream_response(const Request& request, Api& api, const Subscription& subscription) {
   Response response;
   response.set("Content-Type", "text/event-stream; charset=utf-8");
   response.set("Cache-Control", "no-store");

@@ -43,7 +43,11 @@ std::string print_totals(Totals& totals) {
     std::string name = "segments_" + series;
     std::string family = name.substr(0, name.find('{'));
     if (announced.insert(family).second)
-      text += "# HELP " + family + " Counted by all processes together\n# TYPE " + family + " counter\n";
+      text.append("# HELP ")
+          .append(family)
+          .append(" Counted by all processes together\n# TYPE ")
+          .append(family)
+          .append(" counter\n");
     text += name + " " + std::to_string(value) + "\n";
   }
   return text;

@@ -65,7 +65,8 @@ std::string origin_of(const Request& request, const ServiceSettings& settings) {
 }
 
 std::string absolute_url(const Request& request, const Services& services, std::string url) {
-  return url.starts_with('/') ? origin_of(request, services.settings) + url : url;
+  if (url.starts_with('/')) url.insert(0, origin_of(request, services.settings));
+  return url;
 }
 
 std::string steady_url(const Request& request, Services& services, std::string_view key) {
