@@ -44,7 +44,7 @@ Response stream_events(const Request& request, Api& api) {
                             api.services.events.newest_event_id()};
   // In auth mode `none` who names no user is shown everybody's, as in the list of videos.
   if (request.trusted && !request.user_named) subscription.user_id.reset();
-  return stream_response(request, api, std::move(subscription));
+  return stream_response(request, api, subscription);
 }
 
 Response create_stream_ticket(const Request& request, Api& api) {
