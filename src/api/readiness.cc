@@ -26,7 +26,7 @@ ReadinessCheck check(const char* name, F&& f) {
     // Paths and causes are for the log: anybody may ask whether we are ready.
     log_error("ready.failed", {{"check", name}, {"detail", error.what()}});
     result.ok = false;
-    result.detail = std::string(name) + " does not answer as it should";
+    result.detail = std::string(name) + " cannot be used now";
   }
   return result;
 }
@@ -71,15 +71,19 @@ void Readiness::look() {
         services_.events.check_writable();
         result.detail = "writable";
       }));
+  bool takes_objects = false;
   std::int64_t free_bytes = -1;
   put("objects", check("objects", [&](ReadinessCheck& result) {
         free_bytes = services_.objects.check_writable();
+        takes_objects = true;
         result.detail = "writable";
       }));
   put("disk", check("disk", [&](ReadinessCheck& result) {
-        result.ok = free_bytes < 0 || free_bytes >= least_free_bytes;
-        result.detail =
-            free_bytes < 0 ? "free space is not known" : std::to_string(free_bytes >> 20) + " MiB free";
+        // Where nothing can be written, as on a full disk, nobody could ask how much is free.
+        result.ok = takes_objects && (free_bytes < 0 || free_bytes >= least_free_bytes);
+        result.detail = !takes_objects   ? "objects cannot be written"
+                        : free_bytes < 0 ? "free space is not known"
+                                         : std::to_string(free_bytes >> 20) + " MiB free";
       }));
   QueueHealth health;
   put("queue", check("queue", [&](ReadinessCheck& result) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <optional>
 
@@ -94,6 +95,13 @@ Millis parse_span(std::string_view text) {
   throw WrongCall{"--expires is a number with s, m, h, d or w after it, as 30d."};
 }
 
+// A mistyped folder is not to be made anew, with nothing in it.
+void check_data_folder(const Config& config) {
+  if (!std::filesystem::is_directory(config.data_dir))
+    throw Error(ErrorKind::not_found,
+                "There is no data folder " + config.data_dir + "; `segments serve` makes it.");
+}
+
 int print_token(const std::vector<std::string>& arguments) {
   Flags flags = parse_flags(arguments, {"user", "expires"});
   if (!flags.contains("user")) throw WrongCall{"--user NAME is needed."};
@@ -102,7 +110,7 @@ int print_token(const std::vector<std::string>& arguments) {
   std::optional<Millis> expires;
   if (flags.contains("expires")) expires = now + parse_span(flags["expires"]);
   Config config = configure(flags);
-  make_data_folder(config);
+  if (config.auth_secret.empty()) check_data_folder(config);
   std::cout << mint_token(load_auth_secret(config), flags["user"], expires, now) << "\n";
   return 0;
 }
@@ -119,6 +127,7 @@ int run_work(const std::vector<std::string>& arguments) {
   if (flags.contains("concurrency")) {
     if (flags.contains("workers"))
       throw WrongCall{"--concurrency and --workers mean the same; one is enough."};
+    if (flags["concurrency"] == "0") throw WrongCall{"--concurrency is at least 1."};
     flags["workers"] = flags["concurrency"];
   }
   Config config = configure(flags);
@@ -140,12 +149,14 @@ int run_dead_letters(std::vector<std::string> arguments) {
   bool is_list = verb == "list", is_known = is_list || verb == "show" || verb == "requeue" || verb == "drop";
   if (!is_known || words.size() > 2 || (words.size() == 2) == is_list)
     throw WrongCall{"dead-letters takes list, show ID, requeue ID or drop ID."};
+  check_data_folder(config);
   Engines engines(config, probe_media);
   TaskQueue& queue = engines.services().queue;
   if (is_list) return list_dead_letters(queue, std::cout);
   if (verb == "show") return show_dead_letter(queue, words[1], std::cout);
   bool is_done = verb == "requeue" ? queue.requeue_dead_letter(words[1]) : queue.remove_dead_letter(words[1]);
   if (!is_done) throw not_found("dead letter", words[1]);
+  std::cout << words[1] << (verb == "requeue" ? " is queued again.\n" : " is dropped.\n");
   return 0;
 }
 

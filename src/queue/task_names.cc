@@ -8,7 +8,8 @@ const std::vector<TaskLimits>& task_limits() {
   constexpr int minute = 60, hour = 60 * minute;
   static const std::vector<TaskLimits> limits{
       {process_video_task, 3, 12 * hour},
-      {create_segments_task, 5, 2 * hour},
+      // Before the next videos: a job that is shown as completed is not to wait for its records behind them.
+      {create_segments_task, 5, 2 * hour, 1},
       {sync_metrics_task, 5, 10 * minute},
       {batch_sync_task, 3, 1 * hour},
   };
@@ -30,6 +31,7 @@ NewTask make_task(std::string_view name, std::string arguments_json, std::string
   task.user_id = user_id;
   task.max_retries = limits->max_retries;
   task.time_limit_s = limits->time_limit_s;
+  task.priority = limits->priority;
   return task;
 }
 

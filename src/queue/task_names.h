@@ -19,6 +19,7 @@ struct TaskLimits {
   const char* name;
   int max_retries;
   int time_limit_s;
+  int priority = 0;  // higher first
 };
 
 const std::vector<TaskLimits>& task_limits();

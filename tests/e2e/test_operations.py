@@ -36,8 +36,12 @@ def test_the_command_line(tmp_path):
     assert run("version").returncode == 0
     assert json.loads(run("openapi").stdout)["openapi"].startswith("3.1")
     assert run("nonsense").returncode == 2
-    token = run("token", "--user", "ann", "--data-dir", str(tmp_path / "d"), "--expires", "1h").stdout.strip()
-    assert token.count(".") == 2
+    call = ("token", "--user", "ann", "--data-dir", str(tmp_path / "d"), "--expires", "1h")
+    mistyped = run(*call)
+    assert mistyped.returncode == 1 and "no data folder" in mistyped.stderr and not (tmp_path / "d").exists()
+    (tmp_path / "d").mkdir()
+    assert run(*call).stdout.strip().count(".") == 2
+    assert run("worker", "--concurrency", "0").returncode == 2
 
 
 def test_secrets_are_readable_by_their_owner_alone_and_never_logged(server):

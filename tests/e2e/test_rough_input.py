@@ -157,7 +157,11 @@ def test_a_full_disk_is_said_and_survived(make_server, tmp_path, engine):
         if started.status == 200:
             assert server.call("PUT", started.json["presigned_url"], bytes(5_000_000), {"Content-Type": "video/mp4"}, user=None).status in (503, 507)
         assert server.call("GET", f"/api/segments/{kept}").json["title"] == "before"
-        assert server.call("GET", "/ready", user=None).status == 503
+        with contextlib.suppress(OSError), filler.open("ab", buffering=0) as f:
+            while True:
+                f.write(bytes(4096))
+        unready = server.call("GET", "/ready", user=None)
+        assert unready.status == 503 and not unready.json["checks"]["disk"]["ok"], unready.body
         acknowledged = 1 + statuses.count(201)
         filler.unlink()
         wait_until(lambda: server.call("POST", "/api/segments", segment_body(number=99)).status == 201, 20)
