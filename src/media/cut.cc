@@ -28,7 +28,7 @@ class Pieces {
         plan_(plan_pieces(request, info, index_)),
         made_(plan_.size()) {}
 
-  std::vector<Piece> run() {
+  Cutting run() {
     try {
       if (request_.mode == CuttingMode::keyframe) copy();
       encode();
@@ -39,7 +39,7 @@ class Pieces {
     // What cannot be decoded at all gives no piece.
     std::erase_if(made_, [](const Piece& piece) { return piece.path.empty(); });
     if (made_.empty()) throw not_a_video();
-    return std::move(made_);
+    return {std::move(made_), index_.seconds(index_.end), lost_};
   }
 
  private:
@@ -108,6 +108,7 @@ class Pieces {
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::invalid) throw;
     }
+    lost_ += std::max(0.0, piece.end - piece.start - (info.has_video ? info.duration : 0));
     if (!info.has_video) {
       log_warning("media.piece_without_picture", {{"start", piece.start}, {"end", piece.end}});
       std::filesystem::remove(path);
@@ -130,14 +131,15 @@ class Pieces {
   FrameIndex index_;
   std::vector<PlannedPiece> plan_;
   std::vector<Piece> made_;
+  double lost_ = 0;
   std::vector<bool> is_done_ = std::vector<bool>(plan_.size(), false);
   std::vector<std::string> files_;
 };
 
 }  // namespace
 
-std::vector<Piece> cut_media(const CutRequest& request, const MediaInfo& info,
-                             const std::function<void(std::size_t, const Piece&)>& on_piece) {
+Cutting cut_media(const CutRequest& request, const MediaInfo& info,
+                  const std::function<void(std::size_t, const Piece&)>& on_piece) {
   return Pieces(request, info, on_piece).run();
 }
 

@@ -34,11 +34,17 @@ struct CutRequest {
   MediaLimits limits;
 };
 
+struct Cutting {
+  std::vector<Piece> pieces;
+  double picture_end = 0;  // seconds of the source: where its last frame that is there ends
+  double lost = 0;         // seconds before that which pieces should hold but do not
+};
+
 // `on_piece(index, piece)` is called as each is done. keyframe mode: pieces begin and end at keyframes at or
 // before the cuts; cuts that fall on the same keyframe become one piece, so fewer may come out than were
 // asked for. Throws Error{invalid} with one plain sentence when the source cannot be cut.
-std::vector<Piece> cut_media(const CutRequest&, const MediaInfo&,
-                             const std::function<void(std::size_t, const Piece&)>& on_piece);
+Cutting cut_media(const CutRequest&, const MediaInfo&,
+                  const std::function<void(std::size_t, const Piece&)>& on_piece);
 
 // A JPEG of at most 640 pixels on its longer side, from about `at` seconds. False when the file has no
 // picture.

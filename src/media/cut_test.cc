@@ -43,12 +43,12 @@ class CutTest : public testing::Test {
                          std::vector<std::string> texts = {}) {
     CutRequest request{source, folder_.path(), cuts, mode, std::move(texts), {}};
     std::vector<std::size_t> seen;
-    auto pieces = cut_media(request, probe_media(source), [&](std::size_t i, const Piece& piece) {
+    auto cutting = cut_media(request, probe_media(source), [&](std::size_t i, const Piece& piece) {
       seen.push_back(i);
       EXPECT_TRUE(fs::exists(piece.path));
     });
-    EXPECT_EQ(seen.size(), pieces.size());
-    return pieces;
+    EXPECT_EQ(seen.size(), cutting.pieces.size());
+    return cutting.pieces;
   }
 
   // Pieces that tile the source: every frame once, as long together as the whole, and nothing to complain of.
@@ -330,7 +330,7 @@ TEST_F(CutTest, a_header_that_lies_about_the_length_gives_what_there_is) {
   MediaInfo info = probe_media(source);
   info.duration = info.container_duration = 40'000;
   CutRequest request{source, folder_.path(), evenly(40'000, 30), CuttingMode::exact, {}, {}};
-  auto pieces = cut_media(request, info, [](std::size_t, const Piece&) {});
+  auto pieces = cut_media(request, info, [](std::size_t, const Piece&) {}).pieces;
   ASSERT_EQ(pieces.size(), 1U);
   EXPECT_NEAR(pieces[0].duration, 4, 0.04);
 }
@@ -424,7 +424,7 @@ TEST_P(ManyThreads, fit_the_usual_memory) {
                      CuttingMode::exact,
                      {"", "words", "", "words"},
                      {.threads = GetParam().threads}};
-  auto pieces = cut_media(request, probe_media(source), [](std::size_t, const Piece&) {});
+  auto pieces = cut_media(request, probe_media(source), [](std::size_t, const Piece&) {}).pieces;
   ASSERT_EQ(pieces.size(), 4U);
   expect_whole(source, pieces, 0.1);
   ASSERT_TRUE(make_thumbnail(source, folder_.file("t.jpg"), 1, request.limits));
@@ -443,7 +443,7 @@ TEST_F(CutTest, threads_that_do_not_fit_the_memory_are_given_up) {
                        CuttingMode::exact,
                        {},
                        {.memory_mb = memory_mb, .threads = 8}};
-    auto pieces = cut_media(request, probe_media(source), [](std::size_t, const Piece&) {});
+    auto pieces = cut_media(request, probe_media(source), [](std::size_t, const Piece&) {}).pieces;
     EXPECT_EQ(pieces.size(), 2U);
   }
 }

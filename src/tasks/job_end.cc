@@ -10,11 +10,14 @@ constexpr double whole_percent = 100;
 
 }  // namespace
 
-JobProgress completed_progress(const std::string& job_id, const std::vector<std::string>& output_keys) {
+JobProgress completed_progress(const std::string& job_id, const std::vector<std::string>& output_keys,
+                               const std::string& shortfall) {
   auto count = static_cast<std::int64_t>(output_keys.size());
+  std::string message = count == 1 ? "One segment is ready" : std::to_string(count) + " segments are ready";
+  if (!shortfall.empty()) message += "; " + shortfall;
   return {.job_id = job_id,
           .stage = "completed",
-          .message = count == 1 ? "One segment is ready" : std::to_string(count) + " segments are ready",
+          .message = message,
           .current_segment = count,
           .total_segments = count,
           .progress_percentage = whole_percent,

@@ -10,7 +10,9 @@
 
 namespace segments {
 
-JobProgress completed_progress(const std::string& job_id, const std::vector<std::string>& output_keys);
+// `shortfall` says what the pieces lack; "" for nothing.
+JobProgress completed_progress(const std::string& job_id, const std::vector<std::string>& output_keys,
+                               const std::string& shortfall = "");
 // FAILED after it was completed: the pieces are there, and only their records are missing.
 bool lacks_records(const Video&);
 // Of a COMPLETED job; nothing happens to any other.

@@ -20,13 +20,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Where a stored piece truly begins and ends, in seconds of the source.
+struct PieceTimes {
+  std::string key;
+  double start = 0, end = 0;
+};
+BOOST_DESCRIBE_STRUCT(PieceTimes, (), (key, start, end))
+
 struct ProcessVideoResult {
   std::string status;
   std::string job_id;
   std::int64_t segments = 0;
   std::vector<std::string> output_urls;
+  // Known to the run that cut them alone: absent where one only finds that the job is over.
+  std::optional<std::vector<PieceTimes>> pieces;
 };
-BOOST_DESCRIBE_STRUCT(ProcessVideoResult, (), (status, job_id, segments, output_urls))
+BOOST_DESCRIBE_STRUCT(ProcessVideoResult, (), (status, job_id, segments, output_urls, pieces))
 
 // Thrown where the store refuses progress: the job is final or gone, and this run must leave nothing behind.
 struct JobStopped {};
@@ -72,7 +81,9 @@ class Reporter {
                     .output_urls = {},
                     .error_message = {}});
   }
-  void complete(const std::vector<std::string>& keys) { put(completed_progress(video_.video_id, keys)); }
+  void complete(const std::vector<std::string>& keys, const std::string& shortfall) {
+    put(completed_progress(video_.video_id, keys, shortfall));
+  }
 
  private:
   void put(const JobProgress& progress) {
@@ -114,8 +125,39 @@ MediaInfo probe_source(Services& services, const std::string& path) {
   return media;
 }
 
-std::vector<Piece> cut(const ProcessVideo& task, const std::string& source, const MediaInfo& media,
-                       Services& services, const TaskContext& context, Reporter& reporter) {
+struct CutSource {
+  Cutting cutting;
+  std::string shortfall;  // "" for none worth a word
+};
+
+std::string short_seconds(double seconds) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.1f", seconds);
+  std::string_view shown = text;
+  if (shown.ends_with(".0")) shown.remove_suffix(2);
+  return std::string(shown);
+}
+
+// A piece that begins or ends earlier because there is a keyframe lacks nothing by that, so what is missing
+// is counted behind the picture's end and within the pieces, not between cuts and pieces.
+std::string describe_shortfall(const std::vector<Cut>& cuts, const Cutting& cutting, const MediaInfo& media) {
+  double planned = 0, behind = 0;
+  for (const Cut& cut : cuts) {
+    planned += cut.end - cut.start;
+    behind += std::max(0.0, cut.end - std::max(cut.start, cutting.picture_end));
+  }
+  double bearable = std::max(1.0, planned / 20);
+  if (behind > bearable)
+    return "the picture ends early: " + short_seconds(cutting.picture_end) + " of the file's " +
+           short_seconds(media.duration) + " seconds could be read";
+  if (behind + cutting.lost > bearable)
+    return short_seconds(behind + cutting.lost) + " of the " + short_seconds(planned) +
+           " seconds to be cut could not be read";
+  return "";
+}
+
+CutSource cut(const ProcessVideo& task, const std::string& source, const MediaInfo& media, Services& services,
+              const TaskContext& context, Reporter& reporter) {
   CuttingOptions options = task.cutting_options.value_or(CuttingOptions{});
   check_cutting(options);
   CutRequest request;
@@ -133,9 +175,12 @@ std::vector<Piece> cut(const ProcessVideo& task, const std::string& source, cons
   std::size_t total = request.cuts.size();
   reporter.report("segmenting", segmenting_percent,
                   total == 1 ? "Cutting one segment" : "Cutting " + std::to_string(total) + " segments");
-  return cut_media(request, media, [&](std::size_t index, const Piece&) {
+  CutSource done;
+  done.cutting = cut_media(request, media, [&](std::size_t index, const Piece&) {
     reporter.step("processing_segment", segmenting_percent, cut_percent, index + 1, total, "Cut segment");
   });
+  done.shortfall = describe_shortfall(request.cuts, done.cutting, media);
+  return done;
 }
 
 // The keys of the pieces. Whatever an earlier run left besides is removed.
@@ -167,9 +212,11 @@ std::vector<std::string> upload(const Video& video, const std::vector<Piece>& pi
   return keys;
 }
 
-std::string result_of(const char* status, const Video& video) {
-  return encode(ProcessVideoResult{
-      status, video.video_id, static_cast<std::int64_t>(video.output_s3_urls.size()), video.output_s3_urls});
+std::string result_of(const char* status, const Video& video,
+                      std::optional<std::vector<PieceTimes>> pieces = {}) {
+  return encode(ProcessVideoResult{status, video.video_id,
+                                   static_cast<std::int64_t>(video.output_s3_urls.size()),
+                                   video.output_s3_urls, std::move(pieces)});
 }
 
 void queue_creation(const Video& video, Services& services) {
@@ -186,20 +233,27 @@ void queue_creation(const Video& video, Services& services) {
   services.queue.enqueue(task);
 }
 
-void run_phases(const ProcessVideo& task, const Video& video, Services& services,
-                const TaskContext& context) {
+std::vector<PieceTimes> run_phases(const ProcessVideo& task, const Video& video, Services& services,
+                                   const TaskContext& context) {
   Reporter reporter(services, context, video);
   reporter.report("extracting", extracting_percent, "Reading the video");
   auto object = services.objects.find_object(task.s3_input_key);
   if (!object) throw Error(ErrorKind::not_found, "The uploaded video is not there any more.");
   std::string source = make_local(services, task.s3_input_key, object->size, context.work_dir);
   MediaInfo media = probe_source(services, source);
-  auto pieces = cut(task, source, media, services, context, reporter);
-  auto keys = upload(video, pieces, source, services, context, reporter);
+  auto [cutting, shortfall] = cut(task, source, media, services, context, reporter);
+  auto keys = upload(video, cutting.pieces, source, services, context, reporter);
   services.videos.update_video(video.video_id, std::round(media.duration), keys, std::nullopt);
-  reporter.complete(keys);
-  log_info("video.processed",
-           {{"video_id", video.video_id}, {"segments", keys.size()}, {"seconds", media.duration}});
+  reporter.complete(keys, shortfall);
+  log_info("video.processed", {{"video_id", video.video_id},
+                               {"segments", keys.size()},
+                               {"seconds", media.duration},
+                               {"picture_end", cutting.picture_end},
+                               {"shortfall", shortfall}});
+  std::vector<PieceTimes> times;
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    times.push_back({keys[i], cutting.pieces[i].start, cutting.pieces[i].end});
+  return times;
 }
 
 // Of a job that ended without pieces: a stop may have come between their record and the job's end.
@@ -214,10 +268,11 @@ bool has_pieces(const Video& video) {
 }
 
 // What is to be done for a job that is final, or gone (std::nullopt).
-std::string conclude(const std::optional<Video>& video, const std::string& video_id, Services& services) {
+std::string conclude(const std::optional<Video>& video, const std::string& video_id, Services& services,
+                     std::optional<std::vector<PieceTimes>> pieces) {
   if (video && has_pieces(*video)) {
     queue_creation(*video, services);
-    return result_of("completed", *video);
+    return result_of("completed", *video, std::move(pieces));
   }
   if (video) clear_output_keys(*video, services);
   remove_outputs(services.objects, video_id);
@@ -232,16 +287,17 @@ std::string process_video(std::string_view arguments, Services& services, const 
   auto task = decode<ProcessVideo>(arguments);
   auto video = services.videos.find_video(task.job_id);
   if (!video) throw not_found("video", task.job_id);
+  std::optional<std::vector<PieceTimes>> pieces;
   if (!has_pieces(*video) && video->status != VideoStatus::CANCELLED) {
     fs::create_directories(context.work_dir);
     try {
-      run_phases(task, *video, services, context);
+      pieces = run_phases(task, *video, services, context);
     } catch (const JobStopped&) {
       log_info("video.stopped", {{"video_id", task.job_id}});
     }
     video = services.videos.find_video(task.job_id);
   }
-  return conclude(video, task.job_id, services);
+  return conclude(video, task.job_id, services, std::move(pieces));
 }
 
 void give_up_video(std::string_view arguments, Services& services, const std::string& error, bool revoked) {

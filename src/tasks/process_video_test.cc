@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "media/test_media.h"
 #include "tasks/create_segments_from_video.h"
 #include "tasks/outputs.h"
 #include "tasks/test_world.h"
@@ -128,6 +129,81 @@ TEST_F(ProcessVideoTest, ExactModeWithTextAndExtraAudio) {
   world.run(create_segments, tasks[0].arguments);
   EXPECT_EQ(world.services.segments.list_video_segments("v1", "", SegmentType::audio).size(), 1u);
   EXPECT_EQ(world.services.segments.list_video_segments("v1", "", SegmentType::original).size(), 1u);
+}
+
+std::string with_mode(const char* mode, const char* cuts) {
+  return std::string(R"({"s3_input_key":"uploads/v1/film.mov","job_id":"v1","cutting_options":{"mode":")") +
+         mode + R"(",)" + cuts + "}}";
+}
+
+// Thirteen seconds whose index is in front; keyframes every two seconds.
+std::string thirteen_seconds(const TestFolder& sources) {
+  return make_video(sources, "a.mp4",
+                    "-f lavfi -i testsrc2=size=320x240:rate=25:duration=13 -f lavfi -i sine=duration=13 "
+                    "-c:v libx264 -preset ultrafast -g 50 -sc_threshold 0 -pix_fmt yuv420p -c:a aac "
+                    "-movflags +faststart");
+}
+
+TEST_F(ProcessVideoTest, FileThatEndsEarlySaysSo) {
+  TestFolder sources;
+  std::string source = thirteen_seconds(sources);
+  fs::resize_file(source, fs::file_size(source) * 2 / 5);
+  for (const char* mode : {"exact", "keyframe"}) {
+    for (const char* cuts :
+         {R"("type":"fixed","duration_seconds":30)", R"("type":"marks","marks":[[1,2.5],[3,12]])"}) {
+      SCOPED_TRACE(std::string(mode) + " " + cuts);
+      world.services.videos.remove_video("v1");
+      world.create_video("v1", source);
+      auto result = boost::json::parse(world.run(process, with_mode(mode, cuts)));
+      auto video = *world.services.videos.find_video("v1");
+      EXPECT_EQ(video.status, VideoStatus::COMPLETED);
+      std::string message = video.message.value_or("");
+      auto said = message.find("; the picture ends early: ");
+      ASSERT_NE(said, std::string::npos) << message;
+      EXPECT_TRUE(message.ends_with(" of the file's 13 seconds could be read")) << message;
+      double told = std::stod(message.substr(message.find(": ") + 2));
+      EXPECT_GT(told, 3);
+      EXPECT_LT(told, 7);
+      EXPECT_NEAR(result.at("pieces").as_array().back().at("end").to_number<double>(), told, 0.06);
+    }
+  }
+}
+
+TEST_F(ProcessVideoTest, WhereOnlyKeyframesMoveThePiecesNothingIsSaidToBeMissing) {
+  TestFolder sources;
+  std::string source = thirteen_seconds(sources);
+  for (const char* cuts :
+       {R"("type":"marks","marks":[[2.1,3.9],[4.1,7.9]])", R"("type":"fixed","duration_seconds":3)"}) {
+    world.services.videos.remove_video("v1");
+    world.create_video("v1", source);
+    world.run(process, with_mode("keyframe", cuts));
+    auto message = world.services.videos.find_video("v1")->message.value_or("");
+    EXPECT_TRUE(message.ends_with(" ready")) << message;
+  }
+}
+
+TEST_F(ProcessVideoTest, ResultSaysWhereThePiecesTrulyBeginAndEnd) {
+  TestFolder sources;
+  std::string source = thirteen_seconds(sources);
+  using Times = std::vector<std::pair<double, double>>;
+  for (bool is_exact : {true, false}) {
+    world.services.videos.remove_video("v1");
+    world.create_video("v1", source);
+    auto result =
+        boost::json::parse(world.run(process, with_mode(is_exact ? "exact" : "keyframe",
+                                                        R"("type":"marks","marks":[[1,5],[5,9],[9,13]])")));
+    Times expected = is_exact ? Times{{1, 5}, {5, 9}, {9, 13}} : Times{{0, 4}, {4, 8}, {8, 13}};
+    const auto& pieces = result.at("pieces").as_array();
+    ASSERT_EQ(pieces.size(), 3u);
+    for (std::size_t i = 0; i < 3; ++i) {
+      double start = pieces[i].at("start").to_number<double>(), end = pieces[i].at("end").to_number<double>();
+      EXPECT_NEAR(start, expected[i].first, 0.001);
+      EXPECT_NEAR(end, expected[i].second, 0.001);
+      EXPECT_EQ(pieces[i].at("key"), result.at("output_urls").at(i));
+      std::string key(pieces[i].at("key").as_string());
+      EXPECT_NEAR(probe_media(world.services.objects.readable_location(key)).duration, end - start, 0.05);
+    }
+  }
 }
 
 TEST_F(ProcessVideoTest, WhatIsNoVideoFailsWithOneSentenceAndLeavesNothing) {
