@@ -33,6 +33,16 @@ std::string_view essence_of(std::string_view content_type) {
   return trim(content_type.substr(0, content_type.find(';')));
 }
 
+// An address outlives what it was signed for. A part's upload is asked by the store.
+void check_takes_bytes(Services& services, const PresignRequest& allowed) {
+  auto video_id = video_id_in_key(allowed.key);
+  if (!video_id) return;
+  if (!services.videos.find_owner(*video_id))
+    throw Error(ErrorKind::not_found, "The video was removed, and its upload with it.");
+  if (!allowed.upload_id && services.videos.find_video(*video_id))
+    throw Error(ErrorKind::conflict, "The upload was completed; its bytes stay as they are.");
+}
+
 // Takes an object's bytes, or a part's, as the address was signed for.
 class MediaSink : public BodySink {
  public:
@@ -128,8 +138,7 @@ std::unique_ptr<BodySink> receive_media(const Request& request, Services& servic
   auto& directory = require_directory(services);
   auto allowed = directory.verify(request.method, request.target);
   std::string content_type = content_type_of(request, allowed);
-  if (auto video_id = video_id_in_key(allowed.key); video_id && !services.videos.find_owner(*video_id))
-    throw Error(ErrorKind::not_found, "The video was removed, and its upload with it.");
+  check_takes_bytes(services, allowed);
 
   std::int64_t bound = services.settings.max_upload_bytes;
   std::int64_t most = bound > 0 ? bound : std::numeric_limits<std::int64_t>::max();

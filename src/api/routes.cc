@@ -118,7 +118,7 @@ const std::vector<ApiRoute>& api_routes() {
     {.method = "GET", .pattern = "/media/{key...}", .handler = send_media, .runs = inline_, .access = open, .id = "send_media", .tag = "media",
      .summary = "An object, by a presigned address; ranges are answered", .content_type = "*/*", .faults = {206, 304, 403, 416}, .headers = {"Range", "If-None-Match", "If-Range"}},
     {.method = "PUT", .pattern = "/media/{key...}", .handler = receive_media, .runs = on_pool, .access = open, .id = "receive_media", .tag = "media",
-     .summary = "Put an object, or a part of one, by a presigned address", .content_type = "", .faults = {400, 403, 413, 415}},
+     .summary = "Put an object, or a part of one, by a presigned address", .content_type = "", .faults = {400, 403, 409, 413, 415}},
 
     {.method = "GET", .pattern = "/health", .handler = get_health, .runs = inline_, .access = open, .id = "get_health", .tag = "operations",
      .summary = "Alive", .answer = answer_schema<Health>("Health")},

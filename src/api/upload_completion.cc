@@ -80,8 +80,8 @@ Response tell(const Video& video) {
 ObjectInfo require_upload(const CompleteUpload& body, Services& services) {
   auto object = services.objects.find_object(body.s3_key);
   if (!object && body.upload_id)
-    object =
-        join_upload(services, body.s3_key, *body.upload_id, body.parts.value_or(std::vector<UploadedPart>{}));
+    object = join_upload(services, body.s3_key, *body.upload_id,
+                         body.parts.value_or(std::vector<UploadedPart>{}), body.file_size);
   if (!object)
     throw Error(ErrorKind::conflict,
                 "The upload's bytes are not there yet: put them to its presigned_url first.");

@@ -101,15 +101,11 @@ Response presign_upload_part(const Request& request, Services& services) {
 }
 
 ObjectInfo join_upload(Services& services, const std::string& key, const std::string& upload_id,
-                       const std::vector<UploadedPart>& parts) {
-  auto object = services.objects.complete_upload(key, upload_id, parts_of(parts));
-  try {
-    check_size(object.size, services.settings);
-  } catch (const Error&) {
-    services.objects.remove_object(key);
-    throw;
-  }
-  return object;
+                       const std::vector<UploadedPart>& parts, std::optional<std::int64_t> announced) {
+  UploadBounds bounds;
+  if (announced.value_or(0) > 0) bounds.exactly = announced;
+  if (services.settings.max_upload_bytes > 0) bounds.most = services.settings.max_upload_bytes;
+  return services.objects.complete_upload(key, upload_id, parts_of(parts), bounds);
 }
 
 Response finalize_multipart_upload(const Request& request, Services& services) {
@@ -118,12 +114,11 @@ Response finalize_multipart_upload(const Request& request, Services& services) {
   std::string video_id = require_own_key(request, services, body.s3_key);
   if (body.job_id && *body.job_id != video_id)
     throw invalid_input({{"/job_id", "format", "The key belongs to another job."}});
-  auto object = join_upload(services, body.s3_key, body.upload_id, body.parts);
-  if (body.file_size.value_or(0) > 0 && *body.file_size != object.size) {
-    services.objects.remove_object(body.s3_key);
+  auto object = join_upload(services, body.s3_key, body.upload_id, body.parts, body.file_size);
+  // Joined before, with another size than is named now: what is there stays.
+  if (body.file_size.value_or(0) > 0 && *body.file_size != object.size)
     throw Error(ErrorKind::conflict, "The parts have " + std::to_string(object.size) + " bytes, not the " +
                                          std::to_string(*body.file_size) + " that were announced.");
-  }
   log_info("upload.joined", {{"video_id", video_id}, {"size", object.size}, {"parts", body.parts.size()}});
   return answer(FinalizedUpload{.s3_key = body.s3_key,
                                 .job_id = video_id,

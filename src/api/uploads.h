@@ -201,10 +201,10 @@ constexpr MemberNames ignored_members(Describes<AnalyzeDuration>) {
   return upload_members_ignored;
 }
 
-// Joins a multipart upload's parts (done before: the same again); Error{too_large} above the bound, and
-// nothing stays.
+// Joins a multipart upload's parts (done before: the same again). Error{too_large} above the bound,
+// Error{conflict} for another size than announced: the parts stay as they are.
 ObjectInfo join_upload(Services&, const std::string& key, const std::string& upload_id,
-                       const std::vector<UploadedPart>&);
+                       const std::vector<UploadedPart>&, std::optional<std::int64_t> announced);
 
 Response initiate_upload(const Request&, Services&);            // POST /api/upload/initiate
 Response initiate_multipart_upload(const Request&, Services&);  // POST /api/upload/initiate-multipart

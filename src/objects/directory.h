@@ -47,8 +47,8 @@ class DirectoryObjectStore : public ObjectStore {
   std::string begin_upload(std::string_view key, std::string_view content_type,
                            std::int64_t size = 0) override;
   bool is_upload_open(std::string_view key, std::string_view upload_id) override;
-  ObjectInfo complete_upload(std::string_view key, std::string_view upload_id,
-                             const std::vector<UploadPart>&) override;
+  ObjectInfo complete_upload(std::string_view key, std::string_view upload_id, const std::vector<UploadPart>&,
+                             const UploadBounds& = {}) override;
   bool abort_upload(std::string_view key, std::string_view upload_id) override;
   std::int64_t check_writable() override;
 
@@ -69,7 +69,7 @@ class DirectoryObjectStore : public ObjectStore {
   std::filesystem::path folder_of_upload(std::string_view key, std::string_view upload_id) const;
   std::filesystem::path folder_of_open_upload(std::string_view key, std::string_view upload_id) const;
   ObjectInfo join_parts(std::string_view key, std::string_view upload_id, const std::string& about,
-                        const std::vector<UploadPart>&);
+                        const std::vector<UploadPart>&, const UploadBounds&);
 
   std::filesystem::path root_;
   std::string url_secret_;

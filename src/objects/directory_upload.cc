@@ -124,6 +124,32 @@ std::int64_t check_parts(const fs::path& folder, const std::vector<UploadPart>& 
   return size;
 }
 
+void check_size_of_parts(std::int64_t size, std::optional<std::int64_t> announced,
+                         const UploadBounds& bounds) {
+  std::string found = "The parts have " + std::to_string(size) + " bytes, ";
+  // Each was bound when it came; but parts that came at once did not know of each other.
+  if (announced && size > *announced)
+    throw Error(ErrorKind::too_large,
+                found + "more than the " + std::to_string(*announced) + " that were announced.");
+  if (bounds.most && size > *bounds.most)
+    throw Error(ErrorKind::too_large, "An upload has at most " + std::to_string(*bounds.most) + " bytes.");
+  if (bounds.exactly && size != *bounds.exactly)
+    throw Error(ErrorKind::conflict,
+                found + "not the " + std::to_string(*bounds.exactly) + " that were announced.");
+}
+
+// The file that the list means: since it was checked, the part may have been put again.
+Descriptor open_part(const fs::path& folder, const UploadPart& part) {
+  Descriptor source(::open((folder / name_of_part(part.part_number)).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!source) throw_errno("A part cannot be opened");
+  struct stat status;
+  if (::fstat(source.number(), &status) != 0) throw_errno("A part cannot be read");
+  if (unquoted(etag_of_part(status)) != unquoted(part.etag))
+    throw Error(ErrorKind::conflict,
+                "Part " + std::to_string(part.part_number) + " was put again while the parts were joined.");
+  return source;
+}
+
 }  // namespace
 
 fs::path DirectoryObjectStore::folder_of_upload(std::string_view key, std::string_view upload_id) const {
@@ -191,7 +217,8 @@ std::optional<std::int64_t> DirectoryObjectStore::room_for_part(std::string_view
 }
 
 ObjectInfo DirectoryObjectStore::complete_upload(std::string_view key, std::string_view upload_id,
-                                                 const std::vector<UploadPart>& parts) {
+                                                 const std::vector<UploadPart>& parts,
+                                                 const UploadBounds& bounds) {
   fs::path folder = folder_of_upload(key, upload_id);
   FileLock lock(folder / "lock");
   // Read again: somebody else may have aborted it while the lock was waited for.
@@ -201,7 +228,7 @@ ObjectInfo DirectoryObjectStore::complete_upload(std::string_view key, std::stri
 
   auto info = find_object(key);
   if (!info || info->etag != make_etag(object_id_of(upload_id)))
-    info = join_parts(key, upload_id, about, parts);
+    info = join_parts(key, upload_id, about, parts, bounds);
   put_small_file(folder / "done", encode(*info));
   std::error_code failed;  // the sweep takes what stays
   for (const auto& entry : fs::directory_iterator(folder, failed))
@@ -211,23 +238,17 @@ ObjectInfo DirectoryObjectStore::complete_upload(std::string_view key, std::stri
 
 ObjectInfo DirectoryObjectStore::join_parts(std::string_view key, std::string_view upload_id,
                                             const std::string& about_text,
-                                            const std::vector<UploadPart>& parts) {
+                                            const std::vector<UploadPart>& parts,
+                                            const UploadBounds& bounds) {
   fs::path folder = root_ / "parts" / upload_id;
   auto about = decode<UploadAbout>(about_text);
-  // Each was bound when it came; but parts that came at once did not know of each other.
-  if (auto size = check_parts(folder, parts); about.size && size > *about.size)
-    throw Error(ErrorKind::too_large, "The parts have " + std::to_string(size) + " bytes, more than the " +
-                                          std::to_string(*about.size) + " that were announced.");
+  check_size_of_parts(check_parts(folder, parts), about.size, bounds);
   // What an attempt that was killed left behind.
   std::string id = object_id_of(upload_id);
   ::unlink((root_ / "incoming" / (id + ".data")).c_str());
   remove_with_bytes(root_, root_ / "incoming" / (id + ".link"));
   IncomingFile file(root_, id);
-  for (const auto& part : parts) {
-    Descriptor source(::open((folder / name_of_part(part.part_number)).c_str(), O_RDONLY | O_CLOEXEC));
-    if (!source) throw_errno("A part cannot be opened");
-    file.append(source.number());
-  }
+  for (const auto& part : parts) file.append(open_part(folder, part).number());
   return publish(root_, file, key, about.content_type);
 }
 

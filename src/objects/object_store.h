@@ -58,6 +58,11 @@ struct UploadPart {
   int part_number = 0;
   std::string etag;  // quotes optional
 };
+// What the parts that are to be joined have together.
+struct UploadBounds {
+  std::optional<std::int64_t> exactly = {};  // bytes
+  std::optional<std::int64_t> most = {};
+};
 
 class ObjectStore {
  public:
@@ -85,9 +90,11 @@ class ObjectStore {
   virtual bool is_upload_open(std::string_view key, std::string_view upload_id) = 0;
   // Joins the parts in the order given. Done before with the same upload id: the same answer again.
   // Error{not_found} for an unknown upload, Error{invalid} naming each part that is missing or has another
-  // ETag, Error{too_large} for more bytes than were announced.
+  // ETag, Error{too_large} for more bytes than were announced or than the bounds' most, Error{conflict} for
+  // another size than they ask for. Whatever is thrown, the upload and its parts are as before. The bounds
+  // are of the parts: what was joined before is answered whatever they say.
   virtual ObjectInfo complete_upload(std::string_view key, std::string_view upload_id,
-                                     const std::vector<UploadPart>&) = 0;
+                                     const std::vector<UploadPart>&, const UploadBounds& = {}) = 0;
   virtual bool abort_upload(std::string_view key, std::string_view upload_id) = 0;
   // Throws Error{unavailable} when objects cannot be written now (for /ready). Bytes that are free, or -1.
   virtual std::int64_t check_writable() = 0;

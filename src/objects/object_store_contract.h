@@ -341,6 +341,59 @@ TEST_P(ObjectStoreContract, JoinsNoMoreThanWasAnnounced) {
   EXPECT_EQ(read(key), "1234567890");
 }
 
+TEST_P(ObjectStoreContract, WhatIsRefusedLeavesTheUploadAsItWas) {
+  std::string key = "uploads/v/big.mp4";
+  std::string id = store_.begin_upload(key, "video/mp4", 10);
+  std::vector<UploadPart> parts = {{1, opened_.put_part(key, id, 1, "123456")},
+                                   {2, opened_.put_part(key, id, 2, "7890")}};
+  auto refusal = [&](const std::vector<UploadPart>& given, const UploadBounds& bounds) {
+    ErrorKind kind = kind_of([&] { store_.complete_upload(key, id, given, bounds); });
+    EXPECT_FALSE(store_.find_object(key));
+    EXPECT_TRUE(store_.is_upload_open(key, id));
+    return kind;
+  };
+  EXPECT_EQ(refusal({parts[0]}, {.exactly = 10}), ErrorKind::conflict);
+  EXPECT_EQ(refusal({parts[1]}, {.exactly = 10}), ErrorKind::conflict);
+  EXPECT_EQ(refusal(parts, {.exactly = 9}), ErrorKind::conflict);
+  EXPECT_EQ(refusal(parts, {.exactly = 11}), ErrorKind::conflict);
+  EXPECT_EQ(refusal(parts, {.most = 9}), ErrorKind::too_large);
+  EXPECT_EQ(refusal({{1, parts[0].etag}, {2, "other"}}, {.exactly = 10}), ErrorKind::invalid);
+  auto info = store_.complete_upload(key, id, parts, {.exactly = 10, .most = 10});
+  EXPECT_EQ(read(key), "1234567890");
+  // Joined is joined, whatever is asked afterwards.
+  EXPECT_EQ(store_.complete_upload(key, id, {parts[0]}, {.exactly = 6}).etag, info.etag);
+  EXPECT_EQ(read(key), "1234567890");
+}
+
+TEST_P(ObjectStoreContract, PartsPutAgainWhileTheyAreJoinedAreNotLost) {
+  std::string key = "uploads/v/big.mp4";
+  for (int round = 0; round < 20; ++round) {
+    std::string id = store_.begin_upload(key, "video/mp4");
+    std::string first = opened_.put_part(key, id, 1, std::string(100'000, '1'));
+    std::string second = opened_.put_part(key, id, 2, "two");
+    std::string again;
+    std::jthread other([&] {
+      try {
+        again = opened_.put_part(key, id, 2, "second");
+      } catch (const std::exception&) {
+        // The upload was completed before.
+      }
+    });
+    try {
+      store_.complete_upload(key, id, {{1, first}, {2, second}}, {.exactly = 100'003});
+      other.join();
+    } catch (const Error& error) {
+      EXPECT_TRUE(error.kind() == ErrorKind::conflict || error.kind() == ErrorKind::invalid) << error.what();
+      other.join();
+      EXPECT_FALSE(store_.find_object(key));
+      store_.complete_upload(key, id, {{1, first}, {2, again}}, {.exactly = 100'006});
+    }
+    std::string joined = read(key).substr(100'000);
+    EXPECT_TRUE(joined == "two" || joined == "second") << joined;
+    store_.remove_object(key);
+  }
+}
+
 TEST_P(ObjectStoreContract, ManyCompletionsAtOnceMakeOneObject) {
   std::string key = "uploads/v/big.mp4";
   std::string id = store_.begin_upload(key, "video/mp4");

@@ -92,6 +92,17 @@ TEST_F(UploadTest, ATitleFromALongNameIsOneThatTheTasksTake) {
   }
 }
 
+TEST_F(UploadTest, TheAddressOfACompletedUploadTakesNoBytes) {
+  auto ticket = initiate();
+  std::string url = ticket.text("presigned_url"), key = ticket.text("s3_key");
+  EXPECT_EQ(put_bytes(url, "first").status, 200);
+  EXPECT_EQ(put_bytes(url, "second").status, 200) << "until it is completed";
+  ASSERT_EQ(post("/api/upload/complete", completion(ticket.text("job_id"), key)).status, 200);
+  EXPECT_EQ(put_bytes(url, "third").status, 409);
+  EXPECT_EQ(services().objects.read_object(key, 0, 100), "second");
+  EXPECT_EQ(count_unfinished(), 0u);
+}
+
 TEST_F(UploadTest, CompletingTwiceQueuesOnce) {
   std::string id = make_video();
   std::string key = services().videos.find_video(id)->bucket_location;
@@ -491,12 +502,26 @@ TEST_F(MultipartTest, FaultyPartsAreAllNamed) {
   EXPECT_EQ(post("/api/upload/finalize-multipart", finalization(both)).status, 200);
 }
 
-TEST_F(MultipartTest, PartsOfAnotherSizeThanAnnouncedAreNotKept) {
-  std::string etag = put_part(1, "hello ");
-  auto answer = post("/api/upload/finalize-multipart", finalization(part(1, etag)));
-  EXPECT_EQ(answer.status, 409);
-  EXPECT_EQ(answer.text("detail"), "The parts have 6 bytes, not the 11 that were announced.");
-  EXPECT_FALSE(services().objects.find_object(key));
+TEST_F(MultipartTest, ARefusedListOfPartsLeavesTheUploadAsItWas) {
+  std::string first = part(1, put_part(1, "hello ")), both = first + "," + part(2, put_part(2, "world"));
+  const std::string ending = "\"upload_id\":" + json_text(upload_id) + R"(,"file_size":11,"parts":[)";
+  for (int i = 0; i < 2; ++i) {
+    auto answer = post("/api/upload/finalize-multipart", finalization(first));
+    EXPECT_EQ(answer.status, 409);
+    EXPECT_EQ(answer.text("detail"), "The parts have 6 bytes, not the 11 that were announced.");
+    EXPECT_EQ(post("/api/upload/complete-multipart", completion(job_id, key, ending + first + "]")).status,
+              409);
+    EXPECT_EQ(post("/api/upload/finalize-multipart", finalization(part(1, "other"))).status, 422);
+    EXPECT_FALSE(services().objects.find_object(key));
+  }
+  auto final = post("/api/upload/finalize-multipart", finalization(both));
+  EXPECT_EQ(final.status, 200) << final.body;
+  // Nor does a wrong size that is named afterwards take away what was joined.
+  auto other = "{" + ids() + ",\"file_size\":6,\"parts\":[" + first + "]}";
+  EXPECT_EQ(post("/api/upload/finalize-multipart", other).status, 409);
+  EXPECT_EQ(services().objects.read_object(key, 0, 100), "hello world");
+  EXPECT_EQ(post("/api/upload/complete-multipart", completion(job_id, key, ending + both + "]")).status, 200);
+  EXPECT_EQ(count_unfinished(), 0u);
 }
 
 TEST_F(MultipartTest, AnAbortedUploadTakesNothingMore) {
@@ -520,6 +545,9 @@ TEST_F(MultipartTest, ThePartsTogetherAreBoundedToo) {
   std::string parts = part(1, put_part(1, "hello ")) + "," + part(2, put_part(2, "world"));
   EXPECT_EQ(post("/api/upload/finalize-multipart", finalization(parts)).status, 413);
   EXPECT_FALSE(services().objects.find_object(key));
+  settings().max_upload_bytes = 11;
+  rebuild();
+  EXPECT_EQ(post("/api/upload/finalize-multipart", finalization(parts)).status, 200) << "the parts are there";
 }
 
 TEST_F(UploadTest, ChunksGrowSoThatTheirNumberSuffices) {
