@@ -1,5 +1,6 @@
 #include "api/media.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "api/present.h"
@@ -132,6 +133,9 @@ std::unique_ptr<BodySink> receive_media(const Request& request, Services& servic
 
   std::int64_t bound = services.settings.max_upload_bytes;
   std::int64_t most = bound > 0 ? bound : std::numeric_limits<std::int64_t>::max();
+  if (allowed.upload_id)
+    if (auto room = directory.room_for_part(allowed.key, *allowed.upload_id, allowed.part_number))
+      most = std::min(most, *room);
   if (request.content_length && allowed.size && *request.content_length < *allowed.size)
     throw Error(ErrorKind::malformed, "The body has " + std::to_string(*request.content_length) +
                                           " bytes, not the " + std::to_string(*allowed.size) +

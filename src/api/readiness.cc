@@ -1,6 +1,8 @@
 #include "api/readiness.h"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "base/log.h"
 
@@ -11,6 +13,8 @@ namespace {
 constexpr Millis looked_at_most_every = 1'000;
 constexpr std::int64_t least_free_bytes = 64 << 20;
 constexpr Millis oldest_heartbeat = 30'000;
+constexpr Millis longest_wait = 2'000;
+constexpr const char* parts[] = {"store", "objects", "disk", "queue", "worker"};
 
 template <class F>
 ReadinessCheck check(const char* name, F&& f) {
@@ -29,47 +33,71 @@ ReadinessCheck check(const char* name, F&& f) {
 
 }  // namespace
 
+Readiness::~Readiness() {
+  if (looker_.joinable()) looker_.join();
+}
+
 ReadinessReport Readiness::report() {
-  std::lock_guard lock(mutex_);
-  Millis now = steady_ms();
-  if (looked_at_ == 0 || now - looked_at_ >= looked_at_most_every) {
-    look();
-    looked_at_ = steady_ms();
-  }
-  ReadinessReport report = last_;
-  for (auto& [name, check] : report.checks) check.age_ms += std::max<Millis>(0, steady_ms() - looked_at_);
+  std::unique_lock lock(mutex_);
+  if (!is_looking_ && (looked_at_ == 0 || steady_ms() - looked_at_ >= looked_at_most_every)) begin_look();
+  auto left = std::chrono::milliseconds(std::max<Millis>(0, begun_at_ + longest_wait - steady_ms()));
+  bool is_whole = looked_.wait_for(lock, left, [this] { return !is_looking_; });
+  ReadinessReport report{.checks = checks_};
+  for (const char* part : parts)
+    if (!report.checks.contains(part))
+      report.checks[part].detail = std::string(part) + " has not answered yet";
+  Millis age = is_whole ? std::max<Millis>(0, steady_ms() - looked_at_) : 0;
+  for (auto& [name, check] : report.checks) check.age_ms += age;
+  bool is_ready = std::ranges::all_of(report.checks, [](const auto& entry) { return entry.second.ok; });
+  report.status = is_ready ? "ready" : "unready";
   return report;
 }
 
+void Readiness::begin_look() {
+  if (looker_.joinable()) looker_.join();
+  looker_ = std::thread([this] { look(); });
+  checks_.clear();
+  is_looking_ = true;
+  begun_at_ = steady_ms();
+}
+
+void Readiness::put(const char* name, ReadinessCheck check) {
+  std::lock_guard lock(mutex_);
+  checks_[name] = std::move(check);
+}
+
 void Readiness::look() {
-  auto& checks = last_.checks;
-  checks["store"] = check("store", [&](ReadinessCheck& result) {
-    services_.events.check_writable();
-    result.detail = "writable";
-  });
+  put("store", check("store", [&](ReadinessCheck& result) {
+        services_.events.check_writable();
+        result.detail = "writable";
+      }));
   std::int64_t free_bytes = -1;
-  checks["objects"] = check("objects", [&](ReadinessCheck& result) {
-    free_bytes = services_.objects.check_writable();
-    result.detail = "writable";
-  });
-  checks["disk"] = check("disk", [&](ReadinessCheck& result) {
-    result.ok = free_bytes < 0 || free_bytes >= least_free_bytes;
-    result.detail =
-        free_bytes < 0 ? "free space is not known" : std::to_string(free_bytes >> 20) + " MiB free";
-  });
+  put("objects", check("objects", [&](ReadinessCheck& result) {
+        free_bytes = services_.objects.check_writable();
+        result.detail = "writable";
+      }));
+  put("disk", check("disk", [&](ReadinessCheck& result) {
+        result.ok = free_bytes < 0 || free_bytes >= least_free_bytes;
+        result.detail =
+            free_bytes < 0 ? "free space is not known" : std::to_string(free_bytes >> 20) + " MiB free";
+      }));
   QueueHealth health;
-  checks["queue"] = check("queue", [&](ReadinessCheck& result) {
-    health = services_.queue.health();
-    result.detail = "answers";
-  });
-  checks["worker"] = check("worker", [&](ReadinessCheck& result) {
-    bool was_seen = health.newest_worker_heartbeat > 0;
-    result.age_ms = was_seen ? std::max<Millis>(0, now_ms() - health.newest_worker_heartbeat) : 0;
-    result.ok = was_seen && result.age_ms <= oldest_heartbeat;
-    result.detail = !was_seen ? "no worker was seen yet" : result.ok ? "beats" : "its heartbeat is too old";
-  });
-  bool is_ready = std::ranges::all_of(checks, [](const auto& entry) { return entry.second.ok; });
-  last_.status = is_ready ? "ready" : "unready";
+  put("queue", check("queue", [&](ReadinessCheck& result) {
+        health = services_.queue.health();
+        result.detail = "answers";
+      }));
+  put("worker", check("worker", [&](ReadinessCheck& result) {
+        bool was_seen = health.newest_worker_heartbeat > 0;
+        result.age_ms = was_seen ? std::max<Millis>(0, now_ms() - health.newest_worker_heartbeat) : 0;
+        result.ok = was_seen && result.age_ms <= oldest_heartbeat;
+        result.detail = !was_seen   ? "no worker was seen yet"
+                        : result.ok ? "beats"
+                                    : "its heartbeat is too old";
+      }));
+  std::lock_guard lock(mutex_);
+  looked_at_ = steady_ms();
+  is_looking_ = false;
+  looked_.notify_all();
 }
 
 }  // namespace segments

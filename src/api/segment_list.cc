@@ -32,7 +32,9 @@ std::string next_address(const Request& request, const Services& services, const
   std::string address = origin_of(request, services.settings) + request.path;
   char separator = '?';
   for (const auto& [name, value] : request.query) {
-    if (name == "cursor" || name == "offset" || name == "page" || value.empty()) continue;
+    if (name == "cursor" || name == "offset" || name == "page") continue;
+    // An empty tag beside another says that the other is not a list.
+    if (value.empty() && name != "tags") continue;
     address += separator + percent_encode(name) + "=" + percent_encode(value);
     separator = '&';
   }

@@ -14,11 +14,24 @@ namespace segments {
 
 namespace {
 
-// A key that nobody owns holds nobody's media yet.
-bool is_foreign_key(std::string_view key, std::string_view user, Services& services) {
-  auto video_id = video_id_in_key(key);
-  auto owner = video_id ? services.videos.find_owner(*video_id) : std::nullopt;
-  return owner && *owner != user;
+// Whose media lies under a key is told by the video id in it. An id without an owner is nobody's, so its
+// media is not the caller's either: but for the id of the segment itself, which creating the segment makes
+// the user's, or is refused.
+bool is_foreign_key(std::string_view key, std::string_view video_id, std::string_view user,
+                    Services& services) {
+  auto video_in_key = video_id_in_key(key);
+  if (!video_in_key) return false;
+  auto owner = services.videos.find_owner(*video_in_key);
+  return owner ? *owner != user : *video_in_key != video_id;
+}
+
+// Records may be older than the rule above, and a key's video may have found an owner since.
+void check_may_read_media(const Request& request, const Segment& segment, Services& services) {
+  auto video_in_key = video_id_in_key(segment.s3_key);
+  if (request.trusted || video_in_key == segment.video_id)
+    return;  // what is under its own video is its owner's
+  if (is_foreign_key(segment.s3_key, segment.video_id, segment.user_id, services))
+    throw not_found("object", segment.s3_key);
 }
 
 // The fingerprint is of what the body says: another order of its members is the same request.
@@ -112,7 +125,7 @@ Response create_segment(const Request& request, Services& services) {
   auto body = read_body<CreateSegment>(request);
   std::string user = user_for(request, body.user_id);
   auto key = idempotency_key_of(request, user, body);
-  if (!request.trusted && is_foreign_key(body.s3_key, user, services))
+  if (!request.trusted && is_foreign_key(body.s3_key, body.video_id, user, services))
     throw invalid_input({{"/s3_key", "format", "The key belongs to a video that is not yours."}});
   std::string video_id = body.video_id;
   auto outcome = services.segments.create_segment(make_segment(std::move(body), user), key);
@@ -193,6 +206,7 @@ Response download_segment(const Request& request, Services& services) {
   int expires_in = expires_in_of(request);
   auto stored = require_segment(request, services);
   const Segment& segment = stored.segment;
+  check_may_read_media(request, segment, services);
   std::int64_t count = segment.download_count;
   // HEAD asks what a GET would say, and changes nothing.
   if (request.method != "HEAD") {
@@ -210,6 +224,7 @@ Response play_segment(const Request& request, Services& services) {
   int expires_in = expires_in_of(request);
   auto stored = require_segment(request, services);
   const Segment& segment = stored.segment;
+  check_may_read_media(request, segment, services);
   auto address = readable_url(request, services, segment.s3_key, expires_in,
                               inline_disposition(filename_of(segment)), segment.content_type);
   return address_response(

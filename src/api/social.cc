@@ -7,6 +7,7 @@
 #include "api/segments.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "http/router.h"
 #include "queue/task_names.h"
 #include "services/sync_post.h"
 
@@ -36,27 +37,27 @@ std::string queue_sync(const Segment& segment, SocialMediaPlatform platform, Ser
 }
 
 // What a platform's refusal means to who waits: the post is linked already, so nothing of the answer hides
-// that.
-[[noreturn]] void refuse_sync(const Error& error, SocialMediaPlatform platform, const std::string& task_id) {
-  std::string name = name_of(platform);
-  if (error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::forbidden)
-    throw Error(
-        ErrorKind::conflict,
-        "The post is linked, but " + name +
-            (error.kind() == ErrorKind::not_found ? " has no such post." : " does not let us read it."));
-  throw Error(ErrorKind::unavailable,
-              "The post is linked, but " + name + " cannot be read now; task " + task_id + " goes on trying.",
-              {}, std::max(1, error.retry_after_s()));
-}
-
-void sync_now(const Segment& segment, const SocialMediaUsage& usage, Services& services) {
+// that. Where the sync failed only for now, a task goes on trying, and the answer that is given names it.
+std::optional<Response> sync_now(const Segment& segment, const SocialMediaUsage& usage,
+                                 const Request& request, Services& services) {
   if (!services.platforms.contains(usage.platform))
     throw Error(ErrorKind::unavailable, std::string(name_of(usage.platform)) + " is not set up.");
   auto error = sync_post(services, segment.segment_id, usage);
-  if (!error) return;
+  if (!error) return std::nullopt;
   if (error->kind() == ErrorKind::conflict) throw *error;
-  bool passes = error->kind() != ErrorKind::not_found && error->kind() != ErrorKind::forbidden;
-  refuse_sync(*error, usage.platform, passes ? queue_sync(segment, usage.platform, services) : "");
+  const std::string name = name_of(usage.platform);
+  if (error->kind() == ErrorKind::not_found)
+    throw Error(ErrorKind::conflict, "The post is linked, but " + name + " has no such post.");
+  if (error->kind() == ErrorKind::forbidden)
+    throw Error(ErrorKind::conflict, "The post is linked, but " + name + " does not let us read it.");
+  const std::string task_id = queue_sync(segment, usage.platform, services);
+  Error refusal(
+      ErrorKind::unavailable,
+      "The post is linked, but " + name + " cannot be read now; task " + task_id + " goes on trying.", {},
+      error->retry_after_s());
+  Response response = problem_response(refusal, request);
+  response.set("X-Task-Id", task_id);
+  return response;
 }
 
 std::optional<std::string> canonical_time(const std::optional<std::string>& text) {
@@ -85,6 +86,12 @@ std::vector<SocialMediaUsage> posts_on(const Segment& segment, SocialMediaPlatfo
   for (const auto& usage : segment.social_media_usage)
     if (usage.platform == platform && usage.post_id) posts.push_back(usage);
   return posts;
+}
+
+// Where the counts of the platform's posts are read; std::nullopt where it is not set up.
+std::optional<MetricsSource> source_of(SocialMediaPlatform platform, const Services& services) {
+  auto found = services.platforms.find(platform);
+  return found == services.platforms.end() ? std::nullopt : std::optional(found->second->source());
 }
 
 // Every list shows all of a segment's posts, and every sync asks for each.
@@ -148,6 +155,7 @@ Response link_post(const Request& request, Api& api) {
     wanted.post_id = post->post_id;
     if (!post->post_url.empty()) wanted.post_url = post->post_url;
     wanted.posted_at = canonical_time(body.posted_at);
+    set_unread(wanted, source_of(body.platform, services));
     check_room_for_post(stored.segment, wanted, body.post_url ? "/post_url" : "/post_id");
   }
   take_sync(stored.segment.user_id, api);
@@ -156,11 +164,14 @@ Response link_post(const Request& request, Api& api) {
   if (post) {
     if (services.segments.link_post(id, owner_of(request), wanted) == LinkOutcome::absent)
       throw not_found("segment", id);
-    posts = {wanted};
+    stored = require_segment(request, services);
+    posts = posts_on(stored.segment, body.platform);
+    std::erase_if(posts, [&](const auto& usage) { return usage.post_id != wanted.post_id; });
   }
   std::string task_id;
   if (query.wait.value_or(false)) {
-    for (const auto& usage : posts) sync_now(stored.segment, usage, services);
+    for (const auto& usage : posts)
+      if (auto refusal = sync_now(stored.segment, usage, request, services)) return std::move(*refusal);
   } else {
     task_id = queue_sync(stored.segment, body.platform, services);
   }
@@ -197,6 +208,9 @@ Response report_usage(const Request& request, Api& api) {
         posts.size() == 1 ? *posts.front().post_id : "reported:" + std::string(name_of(body.platform));
   }
   usage.posted_at = canonical_time(data.posted_at);
+  // An id that no platform can be asked for has its counts from the owner alone.
+  set_unread(usage, may_be_post_id(*usage.post_id) ? source_of(body.platform, services)
+                                                   : std::optional(MetricsSource::reported));
   check_room_for_post(stored.segment, usage, "/post_data");
   if (services.segments.link_post(id, owner_of(request), usage) == LinkOutcome::absent)
     throw not_found("segment", id);

@@ -6,6 +6,7 @@
 
 #include "api/handlers.h"
 #include "base/text.h"
+#include "objects/video_folder.h"
 
 namespace segments {
 
@@ -51,7 +52,7 @@ std::string make_upload_key(std::string_view video_id, std::string_view filename
     name = std::string(shortened(name, longest_name - extension.size())) + extension;
   }
   if (name.empty()) name = "video";
-  return "uploads/" + std::string(video_id) + "/" + name;
+  return video_prefix(uploads_folder, video_id) + name;
 }
 
 std::string guess_content_type(std::string_view filename) {
@@ -75,14 +76,13 @@ std::string guess_content_type(std::string_view filename) {
 }
 
 std::optional<std::string> video_id_in_key(std::string_view key) {
-  for (std::string_view folder : {"uploads/", "processed/", "thumbnails/", "audio/"}) {
-    if (!key.starts_with(folder)) continue;
-    std::string_view rest = key.substr(folder.size());
-    std::size_t slash = rest.find('/');
-    if (slash == rest.npos || slash == 0 || slash + 1 == rest.size()) return std::nullopt;
-    return std::string(rest.substr(0, slash));
-  }
-  return std::nullopt;
+  std::size_t first = key.find('/');
+  if (first == key.npos || std::ranges::find(video_folders, key.substr(0, first)) == std::end(video_folders))
+    return std::nullopt;
+  std::string_view rest = key.substr(first + 1);
+  std::size_t slash = rest.find('/');
+  if (slash == rest.npos || slash == 0 || slash + 1 == rest.size()) return std::nullopt;
+  return std::string(rest.substr(0, slash));
 }
 
 std::string require_own_key(const Request& request, Services& services, std::string_view key) {

@@ -76,7 +76,7 @@ Response initiate_multipart_upload(const Request& request, Services& services) {
   // Whole mebibytes, so many that the parts suffice.
   std::int64_t needed = (upload.size + most_parts - 1) / most_parts;
   std::int64_t chunk = std::max(16 * mebibyte, (needed + mebibyte - 1) / mebibyte * mebibyte);
-  return answer(MultipartTicket{.upload_id = services.objects.begin_upload(upload.key, type),
+  return answer(MultipartTicket{.upload_id = services.objects.begin_upload(upload.key, type, upload.size),
                                 .s3_key = upload.key,
                                 .job_id = upload.video_id,
                                 .video_id = upload.video_id,
@@ -88,7 +88,10 @@ Response presign_upload_part(const Request& request, Services& services) {
   auto body = read_body<PresignPart>(request);
   user_for(request, body.user_id);
   require_own_key(request, services, body.s3_key);
-  PresignRequest presign{.method = PresignMethod::put, .key = body.s3_key, .expires_in_s = upload_url_seconds};
+  if (!services.objects.is_upload_open(body.s3_key, body.upload_id))
+    throw Error(ErrorKind::not_found, "There is no such upload, or it was completed or aborted.");
+  PresignRequest presign{
+      .method = PresignMethod::put, .key = body.s3_key, .expires_in_s = upload_url_seconds};
   presign.upload_id = body.upload_id;
   presign.part_number = static_cast<int>(body.part_number);
   auto presigned = services.objects.presign(presign);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "model/segment.h"
+#include "objects/video_folder.h"
 #include "queue/task_names.h"
 
 namespace segments {
@@ -38,8 +39,8 @@ std::string key_in_location(std::string_view location) {
 
 std::int64_t remove_objects(Services& services, const std::string& video_id) {
   std::int64_t removed = 0;
-  for (const char* folder : {"uploads/", "processed/", "thumbnails/", "audio/"}) {
-    std::string prefix = folder + video_id + "/";
+  for (std::string_view folder : video_folders) {
+    std::string prefix = video_prefix(folder, video_id);
     for (std::string after;;) {
       auto objects = services.objects.list_objects(prefix, after, 1'000);
       if (objects.empty()) break;
@@ -102,8 +103,8 @@ Response presign_video_url(const Request& request, Services& services) {
     throw invalid_input({{"/bucket_location", "format", fault}});
   std::string video_id = require_own_key(request, services, key);
   if (!services.objects.find_object(key)) throw not_found("object", key);
-  auto readable =
-      readable_url(request, services, key, reading_url_seconds, inline_disposition(key.substr(key.rfind('/') + 1)));
+  auto readable = readable_url(request, services, key, reading_url_seconds,
+                               inline_disposition(key.substr(key.rfind('/') + 1)));
   return answer(
       VideoUrl{.url = readable.url, .signedUrl = readable.url, .expires_at = format_time(readable.expires)});
 }

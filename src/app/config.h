@@ -110,9 +110,12 @@ constexpr Rule rule_of(Describes<Config>, std::string_view member) {
   if (member == "media_seconds")
     return {.minimum = 1, .maximum = 604'800, .about = "Longest run of one media process in seconds"};
   if (member == "media_threads")
-    return {.minimum = 0,
-            .maximum = 1'024,
-            .about = "Threads of one encoder; 0 for as many as there are processors"};
+    return {
+        .minimum = 0,
+        .maximum = 1'024,
+        .about =
+            "Encoder threads that one task uses at once, shared out among at most 4 encoders of at most 4 "
+            "threads each; 0 for as many as there are processors, up to 16"};
   if (member == "social_syncs_per_minute")
     return {
         .minimum = 0, .maximum = 1'000'000'000, .about = "Syncs that one user may ask for; 0 for no limit"};

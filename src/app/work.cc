@@ -34,13 +34,6 @@ std::string worker_name() {
   return "worker@" + std::string(host) + "-" + std::to_string(getpid());
 }
 
-RunOutcome as_run_outcome(TaskOutcome outcome) {
-  auto kind = outcome.kind == TaskOutcome::Kind::success ? RunOutcome::Kind::success
-              : outcome.kind == TaskOutcome::Kind::retry ? RunOutcome::Kind::retry
-                                                         : RunOutcome::Kind::failure;
-  return {kind, std::move(outcome.result), std::move(outcome.error), outcome.retry_after_s};
-}
-
 // A slot reads a stranger's file itself before an encoder with limits of its own does. The limit is one of
 // data and not of addresses: databases are mapped. What it starts inherits it and needs no more.
 void limit_memory([[maybe_unused]] const Config& config) {
@@ -84,7 +77,7 @@ int work_in_slot(const Config& config) {
   std::unique_ptr<Engines> engines;
   return run_slot(slot_descriptor, [&](const LeasedTask& task, const std::string& work_dir) {
     if (!engines) engines = std::make_unique<Engines>(config, probe_media);
-    return as_run_outcome(run_task(task, engines->services(), work_dir));
+    return run_task(task, engines->services(), work_dir);
   });
 }
 

@@ -260,6 +260,23 @@ TEST(Decode, TellsAbsentNullAndValueApart) {
   EXPECT_EQ(faults_of<Change>(R"({"title":1,"tags":[1]})"), (Expected{"/title type", "/tags/0 type"}));
 }
 
+TEST(CheckNumber, TellsItsBoundsAsPeopleWriteThem) {
+  auto sentence = [](double number, const Rule& rule) {
+    Faults faults;
+    detail::check_number(number, rule, "/n", faults);
+    return faults.size() == 1 ? faults[0].detail : "no fault";
+  };
+  EXPECT_EQ(sentence(-1, {.minimum = 0, .maximum = 1'000'000'000}),
+            "The number must be at least 0 and at most 1000000000.");
+  EXPECT_EQ(sentence(2e16, {.maximum = 9'007'199'254'740'991}),
+            "The number must be at most 9007199254740991.");
+  EXPECT_EQ(sentence(0, {.minimum = 0.000001, .maximum = 1e22, .above_minimum = true}),
+            "The number must be above 0.000001 and at most 10000000000000000000000.");
+  EXPECT_EQ(sentence(-3e6, {.minimum = -2e6, .maximum = 0.1}),
+            "The number must be at least -2000000 and at most 0.1.");
+  EXPECT_EQ(sentence(1, {.minimum = 1, .maximum = 1}), "no fault");
+}
+
 TEST(Serialize, PrintsNumbersPlainly) {
   for (const char* text : {"12.5", "9223372036854775807", "-9223372036854775808", "18446744073709551615",
                            "0.1", "1e+300", "[]", "{}", "[1,[2],{\"a\":[]}]",

@@ -1,3 +1,4 @@
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -179,6 +180,12 @@ std::string at_least(std::size_t length) {
   return "The text must have at least " + std::to_string(length) + " characters.";
 }
 
+// Bounds are read by people: 1000000000, where JSON's shortest form is 1e+09.
+void append_plain(std::string& out, double bound) {
+  char digits[400];  // the largest double has 309
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, bound, std::chars_format::fixed).ptr);
+}
+
 }  // namespace
 
 void check_string(std::string_view text, const Rule& rule, const std::string& pointer, Faults& faults) {
@@ -205,11 +212,11 @@ void check_number(double number, const Rule& rule, const std::string& pointer, F
   std::string bounds;
   if (std::isfinite(rule.minimum)) {
     bounds += rule.above_minimum ? "above " : "at least ";
-    encode(bounds, rule.minimum);
+    append_plain(bounds, rule.minimum);
   }
   if (std::isfinite(rule.maximum)) {
     bounds += bounds.empty() ? "at most " : " and at most ";
-    encode(bounds, rule.maximum);
+    append_plain(bounds, rule.maximum);
   }
   faults.push_back({pointer, "range", "The number must be " + bounds + "."});
 }

@@ -1,9 +1,12 @@
 // From a query string's parameters to a described struct of std::optional members. The texts become numbers,
 // booleans ("true", "false", "1", "0"), enumerators, strings or comma-separated vectors; an empty text is an
-// absent one. Every fault is named by its parameter; unknown parameters are faults, repeated ones too.
+// absent one. A vector's parameter that is repeated gives one item each time, as it stands, commas and all.
+// Every fault is named by its parameter; unknown parameters are faults, other repeated ones too.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +19,18 @@ namespace segments {
 using QueryParameters = std::vector<std::pair<std::string, std::string>>;  // percent-decoded, in their order
 
 namespace detail {
+
+template <class T>
+void decode_parameter(T& out, const std::string& text, const Rule&, const std::string& name, Faults&);
+
+template <class T>
+void decode_items(std::vector<T>& out, const std::vector<std::string>& items, const Rule& rule,
+                  const std::string& name, Faults& faults) {
+  if (items.size() > rule.max_items)
+    return faults.push_back(
+        {name, "length", "At most " + std::to_string(rule.max_items) + " items are taken."});
+  for (const auto& item : items) decode_parameter(out.emplace_back(), item, rule, name, faults);
+}
 
 template <class T>
 void decode_parameter(T& out, const std::string& text, const Rule& rule, const std::string& name,
@@ -52,19 +67,28 @@ void decode_parameter(T& out, const std::string& text, const Rule& rule, const s
     out = static_cast<T>(*number);
     check_number(*number, rule, name, faults);
   } else if constexpr (VectorOf<T>::value) {
-    for (const auto& part : split(text, ',')) {
-      std::string item(trim(part));
-      if (item.empty()) continue;
-      if (out.size() >= rule.max_items) {
-        faults.push_back({name, "length", "At most " + std::to_string(rule.max_items) + " items are taken."});
-        return;
-      }
-      decode_parameter(out.emplace_back(), item, rule, name, faults);
-    }
+    std::vector<std::string> items;
+    for (const auto& part : split(text, ','))
+      if (auto item = trim(part); !item.empty()) items.emplace_back(item);
+    decode_items(out, items, rule, name, faults);
   } else {
     out = text;
     check_string(out, rule, name, faults);
   }
+}
+
+// Of a parameter that is given several times.
+template <class T>
+void decode_repeated(std::optional<std::vector<T>>& out, const QueryParameters& parameters, const Rule& rule,
+                     const std::string& name, Faults& faults) {
+  std::vector<std::string> items;
+  for (const auto& parameter : parameters)
+    if (parameter.first == name && !parameter.second.empty()) items.push_back(parameter.second);
+  if (!items.empty()) decode_items(out.emplace(), items, rule, name, faults);
+}
+
+inline bool is_repeated(const QueryParameters& parameters, const std::string& name) {
+  return std::ranges::count(parameters, name, &QueryParameters::value_type::first) > 1;
 }
 
 }  // namespace detail
@@ -84,6 +108,14 @@ T decode_query(const QueryParameters& parameters) {
       bool& was_given = given[i++];
       if (name != member_name) return;
       known = true;
+      if constexpr (requires { detail::decode_repeated(out.*member, parameters, Rule{}, name, faults); }) {
+        if (was_given) return;
+        if (detail::is_repeated(parameters, name)) {
+          was_given = true;
+          return detail::decode_repeated(out.*member, parameters, rule_of(Describes<T>{}, name), name,
+                                         faults);
+        }
+      }
       if (was_given) return faults.push_back({name, "duplicate", "\"" + name + "\" is given twice."});
       was_given = true;
       if (!text.empty())

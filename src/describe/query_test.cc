@@ -81,6 +81,18 @@ TEST(DecodeQuery, RefusesParametersGivenTwice) {
   EXPECT_EQ(faults_of({{"count", ""}, {"count", "1"}}), Expected{"count duplicate"});
 }
 
+TEST(DecodeQuery, TakesRepeatedItemsAsTheyStand) {
+  using Tags = std::vector<std::string>;
+  auto tags = [](const QueryParameters& parameters) { return decode_query<Filter>(parameters).tags; };
+  EXPECT_EQ(tags({{"tags", "a,b"}, {"count", "1"}, {"tags", " c"}}), (Tags{"a,b", " c"}));
+  EXPECT_EQ(tags({{"tags", "a,b"}, {"tags", ""}}), Tags{"a,b"});
+  EXPECT_EQ(tags({{"tags", ""}, {"tags", "a,b"}, {"tags", ""}}), Tags{"a,b"});
+  EXPECT_FALSE(tags({{"tags", ""}, {"tags", ""}}));
+  EXPECT_EQ(faults_of({{"tags", "a"}, {"tags", "toolong"}, {"count", "x"}}),
+            (Expected{"tags length", "count type"}));
+  EXPECT_EQ(faults_of(QueryParameters(20, {"tags", "a"})), Expected{"tags length"});
+}
+
 TEST(DecodeQuery, BoundsListsAndNames) {
   EXPECT_EQ(faults_of({{"tags", "a,b,c,d"}}), Expected{"tags length"});
   EXPECT_EQ(faults_of({{"text", "\xff"}}), Expected{"text encoding"});

@@ -37,7 +37,11 @@ constexpr Rule rule_of(Describes<SegmentFilters>, std::string_view member) {
     return {.minimum = 0, .about = "Seconds, inclusive"};
   if (member == "min_downloads") return {.minimum = 0};
   if (member == "tags")
-    return {.max_length = 100, .max_items = 20, .about = "Comma-separated; all must be there"};
+    return {.max_length = 100,
+            .max_items = 20,
+            .about =
+                "Comma-separated; all must be there. Given more than once, each is one tag as it stands, "
+                "commas and all: `tags=a,b&tags=` asks for the one tag `a,b`"};
   if (member == "search")
     return {.max_length = 200, .about = "In title, description and filename; case does not matter"};
   if (member == "created_after" || member == "created_before")

@@ -15,6 +15,11 @@ std::optional<double> engagement_rate_of(const SocialMediaUsage& usage) {
   return 100 * engagement / static_cast<double>(usage.views);
 }
 
+void set_unread(SocialMediaUsage& usage, std::optional<MetricsSource> source) {
+  usage.unreported = {"views", "likes", "shares", "comments"};
+  usage.source = source;
+}
+
 void apply_reading(SocialMediaUsage& usage, const MetricsReading& reading) {
   usage.unreported.clear();
   auto put = [&](std::int64_t& count, const std::optional<std::int64_t>& read, const char* name) {

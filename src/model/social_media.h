@@ -32,7 +32,8 @@ struct SocialMediaUsage {
   std::optional<std::string> last_synced;
   std::vector<std::string>
       unreported;  // names of the counts that the platform does not report; they stand as 0 above
-  std::optional<MetricsSource> source;  // null until a first reading
+  // Where the counts come from, or before a first reading are to come from; null when that is not known.
+  std::optional<MetricsSource> source;
   bool operator==(const SocialMediaUsage&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(SocialMediaUsage, (),
@@ -50,6 +51,8 @@ BOOST_DESCRIBE_STRUCT(MetricsReading, (), (views, likes, shares, comments, sourc
 
 // 100 * (likes + shares + comments) / views; std::nullopt when views is 0 or among `unreported`.
 std::optional<double> engagement_rate_of(const SocialMediaUsage&);
+// The usage of a post that was never read: no count of it is reported yet.
+void set_unread(SocialMediaUsage&, std::optional<MetricsSource>);
 // Puts a reading into the usage: counts, unreported, rate, source, last_synced.
 void apply_reading(SocialMediaUsage&, const MetricsReading&);
 
@@ -113,8 +116,9 @@ struct ParsedPostUrl {
 ParsedPostUrl parse_post_url(std::string_view url);
 // The form of an id that the platform has; false for anything else.
 bool is_post_id(SocialMediaPlatform, std::string_view post_id);
-// What an owner may name as a post's id: 1-150 letters, digits, "_" and "-". Wider than the form above, since platforms
-// change theirs; an id of another form (that of counts told without a post) is never asked of a platform.
+// What an owner may name as a post's id: 1-150 letters, digits, "_" and "-". Wider than the form above, since
+// platforms change theirs; an id of another form (that of counts told without a post) is never asked of a
+// platform.
 bool may_be_post_id(std::string_view post_id);
 // The canonical address of a post, as far as it can be made from its id alone.
 std::string make_post_url(SocialMediaPlatform, std::string_view post_id);

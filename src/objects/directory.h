@@ -44,7 +44,9 @@ class DirectoryObjectStore : public ObjectStore {
                                        std::size_t limit) override;
   PresignedUrl presign(const PresignRequest&) override;
   std::string readable_location(std::string_view key) override;
-  std::string begin_upload(std::string_view key, std::string_view content_type) override;
+  std::string begin_upload(std::string_view key, std::string_view content_type,
+                           std::int64_t size = 0) override;
+  bool is_upload_open(std::string_view key, std::string_view upload_id) override;
   ObjectInfo complete_upload(std::string_view key, std::string_view upload_id,
                              const std::vector<UploadPart>&) override;
   bool abort_upload(std::string_view key, std::string_view upload_id) override;
@@ -55,13 +57,18 @@ class DirectoryObjectStore : public ObjectStore {
   // One part of a multipart upload: commit() answers its size and ETag. Error{not_found} for an unknown
   // upload.
   std::unique_ptr<ObjectWriter> write_part(std::string_view key, std::string_view upload_id, int part_number);
+  // How many bytes the part may have, so that it and the other parts there do not exceed what was announced;
+  // std::nullopt where nothing was. Error{not_found} as above.
+  std::optional<std::int64_t> room_for_part(std::string_view key, std::string_view upload_id,
+                                            int part_number);
   // What a signed address allows: see verify_media_url().
   PresignRequest verify(std::string_view http_method, std::string_view target);
   void sweep(Millis now);
 
  private:
   std::filesystem::path folder_of_upload(std::string_view key, std::string_view upload_id) const;
-  ObjectInfo join_parts(std::string_view key, std::string_view upload_id, const std::string& content_type,
+  std::filesystem::path folder_of_open_upload(std::string_view key, std::string_view upload_id) const;
+  ObjectInfo join_parts(std::string_view key, std::string_view upload_id, const std::string& about,
                         const std::vector<UploadPart>&);
 
   std::filesystem::path root_;

@@ -26,8 +26,9 @@ namespace {
 struct UploadAbout {
   std::string key;
   std::string content_type;
+  std::optional<std::int64_t> size;  // bytes, as announced
 };
-BOOST_DESCRIBE_STRUCT(UploadAbout, (), (key, content_type))
+BOOST_DESCRIBE_STRUCT(UploadAbout, (), (key, content_type, size))
 
 Error no_upload(std::string_view id) {
   return not_found("upload", id.substr(0, 100));
@@ -96,8 +97,9 @@ std::string unquoted(std::string_view etag) {
   return std::string(etag);
 }
 
-// Every fault of the list is named.
-void check_parts(const fs::path& folder, const std::vector<UploadPart>& parts) {
+// Every fault of the list is named. The bytes of all parts.
+std::int64_t check_parts(const fs::path& folder, const std::vector<UploadPart>& parts) {
+  std::int64_t size = 0;
   std::vector<Fault> faults;
   if (parts.empty()) faults.push_back({"/parts", "length", "At least one part is needed."});
   int previous = 0;
@@ -115,8 +117,11 @@ void check_parts(const fs::path& folder, const std::vector<UploadPart>& parts) {
       faults.push_back({pointer, "required", "Part " + number + " was not uploaded."});
     else if (unquoted(etag_of_part(status)) != unquoted(parts[i].etag))
       faults.push_back({pointer + "/ETag", "format", "Part " + number + " has another ETag."});
+    else
+      size += status.st_size;
   }
   if (!faults.empty()) throw invalid_input(std::move(faults));
+  return size;
 }
 
 }  // namespace
@@ -132,13 +137,31 @@ fs::path DirectoryObjectStore::folder_of_upload(std::string_view key, std::strin
   return folder;
 }
 
-std::string DirectoryObjectStore::begin_upload(std::string_view key, std::string_view content_type) {
+fs::path DirectoryObjectStore::folder_of_open_upload(std::string_view key, std::string_view upload_id) const {
+  fs::path folder = folder_of_upload(key, upload_id);
+  if (fs::exists(folder / "done")) throw no_upload(upload_id);
+  return folder;
+}
+
+bool DirectoryObjectStore::is_upload_open(std::string_view key, std::string_view upload_id) {
+  try {
+    folder_of_open_upload(key, upload_id);
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::not_found) return false;
+    throw;
+  }
+}
+
+std::string DirectoryObjectStore::begin_upload(std::string_view key, std::string_view content_type,
+                                               std::int64_t size) {
   check_object_key(key);
   make_bytes_name({.id = "", .content_type = std::string(content_type)});
   std::string id = make_secret(16);
   make_folders(root_ / "parts", id);
-  put_small_file(root_ / "parts" / id / "about",
-                 encode(UploadAbout{.key = std::string(key), .content_type = std::string(content_type)}));
+  UploadAbout about{.key = std::string(key), .content_type = std::string(content_type), .size = std::nullopt};
+  if (size > 0) about.size = size;
+  put_small_file(root_ / "parts" / id / "about", encode(about));
   return id;
 }
 
@@ -146,9 +169,25 @@ std::unique_ptr<ObjectWriter> DirectoryObjectStore::write_part(std::string_view 
                                                                std::string_view upload_id, int part_number) {
   if (part_number < 1 || part_number > 10'000)
     throw invalid_input({{"/part_number", "range", "Parts are numbered 1 to 10000."}});
-  fs::path folder = folder_of_upload(key, upload_id);
-  if (fs::exists(folder / "done")) throw no_upload(upload_id);
-  return std::make_unique<PartWriter>(root_, std::move(folder), key, upload_id, part_number);
+  return std::make_unique<PartWriter>(root_, folder_of_open_upload(key, upload_id), key, upload_id,
+                                      part_number);
+}
+
+std::optional<std::int64_t> DirectoryObjectStore::room_for_part(std::string_view key,
+                                                                std::string_view upload_id, int part_number) {
+  fs::path folder = folder_of_open_upload(key, upload_id);
+  std::string about = read_small_file(folder / "about");
+  if (about.empty()) throw no_upload(upload_id);  // aborted meanwhile
+  auto room = decode<UploadAbout>(about).size;
+  if (!room) return std::nullopt;
+  const std::string own = name_of_part(part_number);
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(folder, failed)) {
+    const std::string name = entry.path().filename().native();
+    struct stat status;
+    if (is_part(name) && name != own && ::stat(entry.path().c_str(), &status) == 0) *room -= status.st_size;
+  }
+  return std::max<std::int64_t>(0, *room);
 }
 
 ObjectInfo DirectoryObjectStore::complete_upload(std::string_view key, std::string_view upload_id,
@@ -162,7 +201,7 @@ ObjectInfo DirectoryObjectStore::complete_upload(std::string_view key, std::stri
 
   auto info = find_object(key);
   if (!info || info->etag != make_etag(object_id_of(upload_id)))
-    info = join_parts(key, upload_id, decode<UploadAbout>(about).content_type, parts);
+    info = join_parts(key, upload_id, about, parts);
   put_small_file(folder / "done", encode(*info));
   std::error_code failed;  // the sweep takes what stays
   for (const auto& entry : fs::directory_iterator(folder, failed))
@@ -171,10 +210,14 @@ ObjectInfo DirectoryObjectStore::complete_upload(std::string_view key, std::stri
 }
 
 ObjectInfo DirectoryObjectStore::join_parts(std::string_view key, std::string_view upload_id,
-                                            const std::string& content_type,
+                                            const std::string& about_text,
                                             const std::vector<UploadPart>& parts) {
   fs::path folder = root_ / "parts" / upload_id;
-  check_parts(folder, parts);
+  auto about = decode<UploadAbout>(about_text);
+  // Each was bound when it came; but parts that came at once did not know of each other.
+  if (auto size = check_parts(folder, parts); about.size && size > *about.size)
+    throw Error(ErrorKind::too_large, "The parts have " + std::to_string(size) + " bytes, more than the " +
+                                          std::to_string(*about.size) + " that were announced.");
   // What an attempt that was killed left behind.
   std::string id = object_id_of(upload_id);
   ::unlink((root_ / "incoming" / (id + ".data")).c_str());
@@ -185,7 +228,7 @@ ObjectInfo DirectoryObjectStore::join_parts(std::string_view key, std::string_vi
     if (!source) throw_errno("A part cannot be opened");
     file.append(source.number());
   }
-  return publish(root_, file, key, content_type);
+  return publish(root_, file, key, about.content_type);
 }
 
 bool DirectoryObjectStore::abort_upload(std::string_view key, std::string_view upload_id) {

@@ -77,10 +77,15 @@ class ObjectStore {
   // A path or a URL from which the media room reads the object with random access.
   virtual std::string readable_location(std::string_view key) = 0;
 
-  virtual std::string begin_upload(std::string_view key, std::string_view content_type) = 0;  // the upload id
+  // The upload id. `size`: the bytes that were announced, which all parts together do not exceed; 0: not
+  // known.
+  virtual std::string begin_upload(std::string_view key, std::string_view content_type,
+                                   std::int64_t size = 0) = 0;
+  // Begun, and neither completed nor aborted.
+  virtual bool is_upload_open(std::string_view key, std::string_view upload_id) = 0;
   // Joins the parts in the order given. Done before with the same upload id: the same answer again.
   // Error{not_found} for an unknown upload, Error{invalid} naming each part that is missing or has another
-  // ETag.
+  // ETag, Error{too_large} for more bytes than were announced.
   virtual ObjectInfo complete_upload(std::string_view key, std::string_view upload_id,
                                      const std::vector<UploadPart>&) = 0;
   virtual bool abort_upload(std::string_view key, std::string_view upload_id) = 0;

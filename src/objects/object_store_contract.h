@@ -315,11 +315,30 @@ TEST_P(ObjectStoreContract, UnknownUploadsAreNotFound) {
             }),
             ErrorKind::not_found);
   EXPECT_FALSE(store_.abort_upload("uploads/v/other.mp4", id));
+  EXPECT_TRUE(store_.is_upload_open(key, id));
+  EXPECT_FALSE(store_.is_upload_open("uploads/v/other.mp4", id));
+  EXPECT_FALSE(store_.is_upload_open(key, std::string(32, '0')));
+  EXPECT_FALSE(store_.is_upload_open(key, "../../by-key"));
   EXPECT_TRUE(store_.abort_upload(key, id));
   EXPECT_FALSE(store_.abort_upload(key, id));
+  EXPECT_FALSE(store_.is_upload_open(key, id));
   EXPECT_EQ(kind_of([&] { store_.complete_upload(key, id, {{1, etag}}); }), ErrorKind::not_found);
   EXPECT_ANY_THROW(opened_.put_part(key, id, 2, "late"));
   EXPECT_FALSE(store_.find_object(key));
+}
+
+TEST_P(ObjectStoreContract, JoinsNoMoreThanWasAnnounced) {
+  std::string key = "uploads/v/big.mp4";
+  std::string id = store_.begin_upload(key, "video/mp4", 10);
+  std::vector<UploadPart> parts = {{1, opened_.put_part(key, id, 1, "123456")},
+                                   {2, opened_.put_part(key, id, 2, "78901")}};
+  EXPECT_EQ(kind_of([&] { store_.complete_upload(key, id, parts); }), ErrorKind::too_large);
+  EXPECT_FALSE(store_.find_object(key));
+  EXPECT_TRUE(store_.is_upload_open(key, id)) << "a part may be put again";
+  parts[1].etag = opened_.put_part(key, id, 2, "7890");
+  EXPECT_EQ(store_.complete_upload(key, id, parts).size, 10);
+  EXPECT_FALSE(store_.is_upload_open(key, id));
+  EXPECT_EQ(read(key), "1234567890");
 }
 
 TEST_P(ObjectStoreContract, ManyCompletionsAtOnceMakeOneObject) {

@@ -34,7 +34,7 @@ struct ServiceSettings {
   std::string work_dir;                  // for tasks: each makes a folder of its own in it
   int media_memory_mb = 2048;            // of one media process
   int media_seconds = 3600;              // of one media process
-  int media_threads = 0;                 // of an encoder; 0: as many as there are
+  int media_threads = 0;                 // of one task's encoders; 0: as many as there are, up to 16
 };
 
 struct Services {

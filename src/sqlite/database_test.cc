@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "sqlite/schema.h"
 #include "sqlite/segment_queries.h"
 #include "sqlite/stores.h"
 #include "sqlite/test_folder.h"
@@ -80,6 +81,38 @@ TEST(Migrations, LeaveNothingOfAStepThatFails) {
     return c.find_integer("SELECT count(*) FROM sqlite_master WHERE name = 'half'");
   }),
             0);
+}
+
+TEST(Migrations, KeepOldRemovalsForTheOwnersThatCanBeFound) {
+  TestFolder folder;
+  auto file = folder.path() / "segments.db";
+  {
+    Schema first = store_schema();
+    first.steps.resize(1);
+    Database old({.file = file}, first, nullptr);
+    old.write([](Connection& c) {
+      c.run("INSERT INTO \"users\" (\"user_ref\", \"user_id\") VALUES (1, 'ann'), (2, 'bob')");
+      c.run("INSERT INTO \"claims\" VALUES ('half removed', 1), ('alive', 2)");
+      c.run(
+          "INSERT INTO \"events\" (\"user_ref\", \"at\", \"type\", \"job_id\", \"data\") VALUES (1, 5, "
+          "'job.cancelled', 'cut once', '{}')");
+      c.run("INSERT INTO \"removed_videos\" VALUES ('half removed', 1), ('cut once', 2), ('forgotten', 3)");
+    });
+  }
+  SqliteStores stores({.file = file});
+  for (const char* video_id : {"half removed", "cut once"}) {
+    EXPECT_FALSE(stores.videos().claim_video(video_id, "bob")) << video_id;
+    EXPECT_EQ(stores.segments().put_segment_from_media(contract::make_segment(video_id, 1)),
+              MediaOutcome::removed)
+        << video_id;
+    EXPECT_TRUE(stores.videos().claim_video(video_id, "ann")) << video_id;
+  }
+  for (const char* user : {"ann", "bob", "carl"})
+    EXPECT_FALSE(stores.videos().claim_video("forgotten", user)) << user;
+  EXPECT_EQ(stores.segments().create_segment(contract::make_segment("forgotten", 1)).kind,
+            CreateOutcome::Kind::foreign_video);
+  EXPECT_TRUE(stores.videos().claim_video("forgotten", "carl", true)) << "where no ownership is checked";
+  EXPECT_TRUE(stores.videos().claim_video("alive", "bob"));
 }
 
 TEST(Migrations, RefuseWhatIsNewerForeignOrDamagedWithOneSentence) {

@@ -75,10 +75,27 @@ void make_tables(Connection& connection) {
   connection.run_script(sql);
 }
 
+// A removed video's id stays its owner's. Where a removal was noted without one, the claim tells it (the
+// removal was not done yet) or the events of the job do. An owner nobody knows is 0: the id is refused to
+// everybody, since whoever asks for it now may be anyone, and a new upload costs its user nothing but another
+// id.
+void keep_owners_of_removed_videos(Connection& connection) {
+  connection.run_script(
+      "CREATE TABLE \"owned_removals\" (\"video_id\" TEXT PRIMARY KEY, \"user_ref\" INTEGER NOT NULL) "
+      "WITHOUT ROWID;"
+      "INSERT INTO \"owned_removals\" SELECT r.\"video_id\", coalesce("
+      "(SELECT \"user_ref\" FROM \"claims\" WHERE \"video_id\" = r.\"video_id\"), "
+      "(SELECT \"user_ref\" FROM \"events\" WHERE \"job_id\" = r.\"video_id\" ORDER BY \"id\" DESC LIMIT 1), "
+      "0) FROM \"removed_videos\" r;"
+      "DROP TABLE \"removed_videos\";"
+      "ALTER TABLE \"owned_removals\" RENAME TO \"removed_videos\";");
+}
+
 }  // namespace
 
 const Schema& store_schema() {
-  static const Schema schema{.application_id = 0x5365676d, .steps = {make_tables}};
+  static const Schema schema{.application_id = 0x5365676d,
+                             .steps = {make_tables, keep_owners_of_removed_videos}};
   return schema;
 }
 

@@ -61,6 +61,14 @@ void put_posts(Connection& connection, SegmentRow& row) {
   append_segment_event(connection, row, "segment.updated");
 }
 
+// What was not known of the post until now. False when there is nothing new.
+bool fill_in(SocialMediaUsage& post, const SocialMediaUsage& given) {
+  bool is_new = (!post.post_url && given.post_url) || (!post.posted_at && given.posted_at);
+  if (!post.post_url) post.post_url = given.post_url;
+  if (!post.posted_at) post.posted_at = given.posted_at;
+  return is_new;
+}
+
 }  // namespace
 
 LinkOutcome SqliteSegmentStore::link_post(std::string_view segment_id, std::string_view user_id,
@@ -69,10 +77,13 @@ LinkOutcome SqliteSegmentStore::link_post(std::string_view segment_id, std::stri
     auto row = find_row_of(connection, segment_id, user_id);
     if (!row) return LinkOutcome::absent;
     auto& posts = row->segment.social_media_usage;
-    bool is_linked = std::ranges::any_of(posts, [&](const auto& post) {
+    auto linked = std::ranges::find_if(posts, [&](const auto& post) {
       return post.platform == usage.platform && post.post_id == usage.post_id;
     });
-    if (is_linked) return LinkOutcome::already_linked;
+    if (linked != posts.end()) {
+      if (fill_in(*linked, usage)) put_posts(connection, *row);
+      return LinkOutcome::already_linked;
+    }
     posts.push_back(usage);
     put_posts(connection, *row);
     return LinkOutcome::linked;

@@ -94,7 +94,8 @@ CreateOutcome SqliteSegmentStore::create_segment(const Segment& segment,
     // trace.
     auto owner = find_claim(connection, segment.video_id);
     auto user_ref = find_user(connection, segment.user_id);
-    if (owner && owner != user_ref) return {.kind = Kind::foreign_video, .segment = {}};
+    bool is_foreign = owner ? owner != user_ref : !is_free_for(connection, segment.video_id, user_ref);
+    if (is_foreign) return {.kind = Kind::foreign_video, .segment = {}};
     if (!user_ref) user_ref = find_or_make_user(connection, segment.user_id);
     auto row = create_row(connection, segment, *user_ref);
     if (!row) return {.kind = Kind::taken, .segment = {}};

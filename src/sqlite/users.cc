@@ -68,8 +68,16 @@ std::optional<std::int64_t> find_claim(Connection& connection, std::string_view 
   return select.integer(0);
 }
 
+bool is_free_for(Connection& connection, std::string_view video_id, std::optional<std::int64_t> user_ref) {
+  auto select = connection.prepare("SELECT \"user_ref\" FROM \"removed_videos\" WHERE \"video_id\" = ?");
+  if (!select.with(video_id).step()) return true;
+  // 0, of which there is no user: nobody knows whose it was.
+  return user_ref && select.integer(0) == *user_ref;
+}
+
 bool claim(Connection& connection, std::string_view video_id, std::int64_t user_ref) {
   if (auto owner = find_claim(connection, video_id)) return *owner == user_ref;
+  if (!is_free_for(connection, video_id, user_ref)) return false;
   connection.run("INSERT INTO \"claims\" (\"video_id\", \"user_ref\") VALUES (?, ?)", video_id, user_ref);
   return true;
 }

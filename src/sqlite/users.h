@@ -27,7 +27,9 @@ void raise_revision(Connection&, std::int64_t user_ref);
 
 // The owner of a video's id.
 std::optional<std::int64_t> find_claim(Connection&, std::string_view video_id);
-// Makes the id the user's unless it has an owner; whether it is the user's now.
+// Whether the user may claim an id that has no owner: it never had one, or the user was its last.
+bool is_free_for(Connection&, std::string_view video_id, std::optional<std::int64_t> user_ref);
+// Makes the id the user's unless it has another owner, or had one; whether it is the user's now.
 bool claim(Connection&, std::string_view video_id, std::int64_t user_ref);
 
 // Whether the video was removed, or is about to be, and nobody has taken its id since.

@@ -34,9 +34,12 @@ VideoStatus status_of(const std::string& stage) {
   return stage == "queued" ? VideoStatus::QUEUED : VideoStatus::PROCESSING;
 }
 
-// A final job stays as it ended; only one that failed may be run again.
-bool may_move(const Video& video, bool restart) {
-  return !is_final(video.status) || (restart && video.status == VideoStatus::FAILED);
+// A final job stays as it ended; only one that failed may be run again, and one that completed may fail after
+// all.
+bool may_move(const Video& video, VideoStatus to, bool restart) {
+  if (!is_final(video.status)) return true;
+  return restart && (video.status == VideoStatus::FAILED ||
+                     (video.status == VideoStatus::COMPLETED && to == VideoStatus::FAILED));
 }
 
 double percentage_of(const JobProgress& progress, double stored) {
@@ -50,16 +53,14 @@ std::int64_t count_all(Connection& connection, const std::optional<std::string>&
   return select.with(*user_id).step() ? select.integer(0) : 0;
 }
 
-// No task that still runs for a video outlives this.
-constexpr Millis removals_kept_ms = 7 * 24 * 3'600'000LL;
-
+// Kept for good: what was promised under the id, as an address that takes its bytes or a task that still
+// runs, must never reach another user, and neither must objects that nobody was left to remove.
 void note_removal(Connection& connection, std::string_view video_id) {
-  const Millis now = now_ms();
-  connection.run("DELETE FROM \"removed_videos\" WHERE \"at\" < ?", now - removals_kept_ms);
   connection.run(
-      "INSERT INTO \"removed_videos\" VALUES (?, ?) ON CONFLICT (\"video_id\") DO UPDATE SET \"at\" = "
-      "excluded.\"at\"",
-      video_id, now);
+      "INSERT INTO \"removed_videos\" (\"video_id\", \"user_ref\") SELECT \"video_id\", \"user_ref\" FROM "
+      "\"claims\" WHERE \"video_id\" = ? ON CONFLICT (\"video_id\") DO UPDATE SET \"user_ref\" = "
+      "excluded.\"user_ref\"",
+      video_id);
 }
 
 void forget_removal(Connection& connection, std::string_view video_id) {
@@ -75,7 +76,8 @@ bool SqliteVideoStore::claim_video(std::string_view video_id, std::string_view u
     if (!is_owner && (!take_over || find_video_row(connection, video_id))) return false;
     forget_removal(connection, video_id);
     if (is_owner) return true;
-    connection.run("UPDATE \"claims\" SET \"user_ref\" = ? WHERE \"video_id\" = ?", user_ref, video_id);
+    connection.run("INSERT OR REPLACE INTO \"claims\" (\"video_id\", \"user_ref\") VALUES (?, ?)", video_id,
+                   user_ref);
     return true;
   });
 }
@@ -98,7 +100,7 @@ bool SqliteVideoStore::create_video(const Video& video, std::string_view task_ar
   return database_.write([&](Connection& connection) {
     auto owner = find_claim(connection, video.video_id);
     auto user_ref = find_or_make_user(connection, video.user_id);
-    if (owner && *owner != user_ref) return false;
+    if (owner ? *owner != user_ref : !is_free_for(connection, video.video_id, user_ref)) return false;
     static const std::string sql = "INSERT INTO \"videos\" (\"task_arguments\", " + column_names<Video>() +
                                    ") VALUES (nullif(?, ''), " + placeholders(column_count<Video>()) +
                                    ") ON CONFLICT (\"video_id\") DO NOTHING";
@@ -165,11 +167,11 @@ bool SqliteVideoStore::remove_video(std::string_view video_id) {
 bool SqliteVideoStore::put_progress(const JobProgress& wanted, bool restart) {
   return database_.write([&](Connection& connection) {
     auto video = find_video_row(connection, wanted.job_id);
-    if (!video || !may_move(*video, restart)) return false;
+    const VideoStatus status = status_of(wanted.stage);
+    if (!video || !may_move(*video, status, restart)) return false;
     const bool is_new_run = is_final(video->status);
     JobProgress progress = wanted;
     progress.progress_percentage = percentage_of(wanted, is_new_run ? 0 : video->progress);
-    const VideoStatus status = status_of(progress.stage);
     std::optional<std::string> error;
     if (status == VideoStatus::FAILED) error = progress.error_message.value_or(progress.message);
     connection.run(

@@ -79,7 +79,8 @@ class SegmentStore {
   virtual std::optional<std::int64_t> count_download(std::string_view segment_id, std::string_view user_id,
                                                      std::string_view at) = 0;
 
-  // Social media. A post is known by platform and post id: linking it twice changes nothing. The user as above.
+  // Social media. A post is known by platform and post id: linking it twice changes nothing
+  // but a post_url or posted_at that was missing. The user as above.
   virtual LinkOutcome link_post(std::string_view segment_id, std::string_view user_id, const SocialMediaUsage&) = 0;
   // Unlinks all posts of the platform, or the one. Says how many. History stays.
   virtual std::int64_t unlink_posts(std::string_view segment_id, std::string_view user_id, SocialMediaPlatform,

@@ -333,6 +333,39 @@ TEST_P(SegmentStoreContract, LinksAPostOnce) {
   EXPECT_EQ(stored->segment.social_media_usage[0].platform, SocialMediaPlatform::youtube);
 }
 
+TEST_P(SegmentStoreContract, LinkingAgainFillsInWhatWasMissingAndNothingElse) {
+  Segment segment = make_segment("v1", 1);
+  segments_.create_segment(segment);
+  const auto& id = segment.segment_id;
+  SocialMediaUsage bare;
+  bare.platform = SocialMediaPlatform::tiktok;
+  bare.post_id = "1";
+  EXPECT_EQ(segments_.link_post(id, "ann", bare), LinkOutcome::linked);
+  segments_.add_reading(id, bare.platform, "1",
+                        {.views = 7, .likes = 1, .shares = 1, .comments = 1, .read_at = now_text()});
+  SocialMediaUsage expected = segments_.find_segment(id)->segment.social_media_usage[0];
+  auto link = [&](std::optional<std::string> url, std::optional<std::string> time) {
+    SocialMediaUsage given = bare;
+    given.post_url = url;
+    given.posted_at = time;
+    given.views = 99;
+    given.unreported = {"views"};
+    auto before = events_.newest_event_id();
+    EXPECT_EQ(segments_.link_post(id, "ann", given), LinkOutcome::already_linked);
+    EXPECT_EQ(segments_.find_segment(id)->segment.social_media_usage,
+              std::vector<SocialMediaUsage>{expected});
+    return types_after(before);
+  };
+  using Types = std::vector<std::string>;
+  EXPECT_EQ(link({}, {}), Types{});
+  expected.posted_at = "2026-11-20T10:00:00.000Z";
+  EXPECT_EQ(link({}, "2026-11-20T10:00:00.000Z"), Types{"segment.updated"});
+  expected.post_url = "https://example.com/1";
+  EXPECT_EQ(link("https://example.com/1", {}), Types{"segment.updated"});
+  EXPECT_EQ(link("https://example.com/2", "2026-11-21T10:00:00.000Z"), Types{}) << "what is known stays";
+  EXPECT_EQ(segments_.find_segment(id)->version, 1);
+}
+
 TEST_P(SegmentStoreContract, PutsReadingsIntoThePostAndTheHistory) {
   Segment segment = make_segment("v1", 1);
   segments_.create_segment(segment);

@@ -58,7 +58,56 @@ TEST_P(VideoStoreContract, RemovesAVideoWithItsClaim) {
   EXPECT_EQ(videos_.find_owner("v1"), std::nullopt);
   EXPECT_EQ(videos_.list_videos("ann", 10, 0).total_count, 0);
   EXPECT_EQ(videos_.list_videos(std::nullopt, 10, 0).total_count, 0);
+  EXPECT_TRUE(videos_.create_video(make_video("v1")));
+}
+
+TEST_P(VideoStoreContract, KeepsARemovedVideosIdForItsLastOwner) {
+  videos_.create_video(make_video("v1"));
+  segments_.create_segment(make_segment("bobs", 1, "bob"));
+  videos_.begin_removal("v1");
+  EXPECT_FALSE(videos_.claim_video("v1", "bob")) << "while it is being removed";
+  EXPECT_TRUE(videos_.remove_video("v1"));
+  EXPECT_FALSE(videos_.remove_video("v1")) << "asked again, it must not forget whose the id was";
+
+  auto before = events_.newest_event_id();
+  for (const char* user : {"bob", "never seen before"}) {
+    EXPECT_FALSE(videos_.claim_video("v1", user));
+    EXPECT_FALSE(videos_.create_video(make_video("v1", user)));
+    EXPECT_EQ(segments_.create_segment(make_segment("v1", 1, user)).kind, CreateOutcome::Kind::foreign_video);
+    EXPECT_EQ(segments_.put_segment_from_media(make_segment("v1", 1, user)), MediaOutcome::removed);
+    EXPECT_EQ(segments_.list_segments(user, {}).total_count, user == std::string("bob") ? 1 : 0);
+  }
+  EXPECT_EQ(videos_.find_owner("v1"), std::nullopt);
+  EXPECT_EQ(events_.newest_event_id(), before);
+
+  // Three ways for the owner to have it again; each removal keeps it for her once more.
+  EXPECT_TRUE(videos_.claim_video("v1", "ann"));
+  EXPECT_TRUE(videos_.create_video(make_video("v1")));
+  EXPECT_TRUE(videos_.remove_video("v1"));
+  EXPECT_FALSE(videos_.claim_video("v1", "bob"));
+  EXPECT_TRUE(videos_.create_video(make_video("v1")));
+  EXPECT_TRUE(videos_.remove_video("v1"));
+  EXPECT_FALSE(videos_.claim_video("v1", "bob"));
+  EXPECT_EQ(segments_.create_segment(make_segment("v1", 1)).kind, CreateOutcome::Kind::created);
+  EXPECT_EQ(videos_.find_owner("v1"), "ann");
+  EXPECT_EQ(segments_.create_segment(make_segment("v1", 2, "bob")).kind, CreateOutcome::Kind::foreign_video);
+}
+
+TEST_P(VideoStoreContract, LetsARemovedVideosIdBeTakenOverWhereThatIsAsked) {
+  videos_.create_video(make_video("v1"));
+  videos_.remove_video("v1");
+  EXPECT_TRUE(videos_.claim_video("v1", "bob", true));
+  EXPECT_EQ(videos_.find_owner("v1"), "bob");
   EXPECT_TRUE(videos_.create_video(make_video("v1", "bob")));
+  videos_.remove_video("v1");
+  EXPECT_FALSE(videos_.claim_video("v1", "ann")) << "bob was the last";
+  EXPECT_TRUE(videos_.claim_video("v1", "bob"));
+}
+
+TEST_P(VideoStoreContract, KeepsNoIdThatNobodyHad) {
+  videos_.begin_removal("v1");
+  EXPECT_FALSE(videos_.remove_video("v1"));
+  EXPECT_TRUE(videos_.claim_video("v1", "bob"));
 }
 
 TEST_P(VideoStoreContract, KeepsWhatAWaitingVideosTaskIsToBeGiven) {
@@ -167,6 +216,29 @@ TEST_P(VideoStoreContract, LeavesAFinalJobAsItEnded) {
     EXPECT_TRUE(videos_.put_progress(make_progress(id, "extracting", 2), true));
     EXPECT_EQ(videos_.find_video(id)->progress, 5);
   }
+}
+
+TEST_P(VideoStoreContract, LetsACompletedJobFailAfterAllAndCompleteAgain) {
+  videos_.create_video(make_video("v1"));
+  ASSERT_TRUE(videos_.put_progress(make_progress("v1", "completed", 100)));
+  auto failed = make_progress("v1", "failed", 100);
+  failed.error_message = "Its records could not be stored.";
+  EXPECT_FALSE(videos_.put_progress(failed)) << "not by chance";
+  for (const char* stage : {"queued", "extracting", "completed", "cancelled"})
+    EXPECT_FALSE(videos_.put_progress(make_progress("v1", stage, 100), true)) << stage;
+  EXPECT_EQ(videos_.find_video("v1")->status, VideoStatus::COMPLETED);
+  auto before = events_.newest_event_id();
+  EXPECT_TRUE(videos_.put_progress(failed, true));
+  auto video = videos_.find_video("v1");
+  EXPECT_EQ(video->status, VideoStatus::FAILED);
+  EXPECT_EQ(video->progress, 100);
+  EXPECT_EQ(video->error_message, "Its records could not be stored.");
+  EXPECT_TRUE(videos_.put_progress(make_progress("v1", "completed", 100), true));
+  video = videos_.find_video("v1");
+  EXPECT_EQ(video->status, VideoStatus::COMPLETED);
+  EXPECT_EQ(video->progress, 100);
+  EXPECT_EQ(video->error_message, std::nullopt);
+  EXPECT_EQ(types_after(before), (std::vector<std::string>{"job.failed", "job.completed"}));
 }
 
 TEST_P(VideoStoreContract, EndsAJobOnceWhenManyWouldEndIt) {

@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "describe/decode.h"
 #include "media/cut.h"
+#include "queue/task_names.h"
+#include "tasks/job_end.h"
 #include "tasks/outputs.h"
 
 namespace segments {
@@ -66,7 +68,8 @@ class Creation {
         segment->thumbnail_url = find_thumbnail(key, number, segment->duration);
         put(*segment);
       }
-      services_.queue.put_task_progress(context_.task_id, 100.0 * number / task_.output_s3_keys.size(),
+      double percent = 100.0 * static_cast<double>(number) / static_cast<double>(task_.output_s3_keys.size());
+      services_.queue.put_task_progress(context_.task_id, percent,
                                         "Recorded segment " + std::to_string(number) + " of " +
                                             std::to_string(task_.output_s3_keys.size()));
     }
@@ -226,7 +229,21 @@ std::string create_segments_from_video(std::string_view arguments, Services& ser
     throw Error(ErrorKind::not_found,
                 std::to_string(result.failed.size()) +
                     " of the objects could not be recorded; the first: " + result.failed.front().error);
+  // Looked up anew: the job may have been marked while this run was at work.
+  video = services.videos.find_video(task.video_id);
+  if (video && video->output_s3_urls == task.output_s3_keys) mark_records_stored(*video, services);
   return encode(result);
+}
+
+void give_up_segments(std::string_view arguments, Services& services, const std::string&, bool revoked) {
+  // Whoever revokes the task, as the removal of a video does, knows it.
+  if (revoked) return;
+  auto task = decode<CreateSegments>(arguments);
+  auto video = services.videos.find_video(task.video_id);
+  if (!video) return;
+  // Not for tasks that others have queued about a video, nor for one that was queued again meanwhile.
+  auto own = services.queue.find_task(create_segments_task_id(task.video_id));
+  if (own && own->status == TaskStatus::FAILURE) mark_records_missing(*video, services);
 }
 
 }  // namespace segments

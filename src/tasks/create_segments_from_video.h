@@ -56,5 +56,8 @@ struct CreateSegmentsResult {
 BOOST_DESCRIBE_STRUCT(CreateSegmentsResult, (), (segments_created, segment_ids, failed))
 
 std::string create_segments_from_video(std::string_view arguments, Services&, const TaskContext&);
+// Marks the video's job as failed when the task that belongs to the video was given up; a later run that
+// succeeds completes it again.
+void give_up_segments(std::string_view arguments, Services&, const std::string& error, bool revoked);
 
 }  // namespace segments

@@ -12,6 +12,7 @@
 #include "describe/decode.h"
 #include "media/cut.h"
 #include "tasks/create_segments_from_video.h"
+#include "tasks/job_end.h"
 #include "tasks/outputs.h"
 
 namespace segments {
@@ -71,19 +72,7 @@ class Reporter {
                     .output_urls = {},
                     .error_message = {}});
   }
-  void complete(const std::vector<std::string>& keys) {
-    std::int64_t count = static_cast<std::int64_t>(keys.size());
-    put(JobProgress{
-        .job_id = video_.video_id,
-        .stage = "completed",
-        .message = count == 1 ? "One segment is ready" : std::to_string(count) + " segments are ready",
-        .current_segment = count,
-        .total_segments = count,
-        .progress_percentage = 100,
-        .timestamp = now_text(),
-        .output_urls = keys,
-        .error_message = {}});
-  }
+  void complete(const std::vector<std::string>& keys) { put(completed_progress(video_.video_id, keys)); }
 
  private:
   void put(const JobProgress& progress) {
@@ -106,7 +95,7 @@ std::string make_local(Services& services, const std::string& key, std::int64_t 
                        const std::string& work_dir) {
   std::string location = services.objects.readable_location(key);
   if (!is_url(location)) return location;
-  constexpr std::int64_t piece = 8 * 1024 * 1024;
+  constexpr std::int64_t piece = 8 << 20;
   std::string path = work_dir + "/source";
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   for (std::int64_t offset = 0; offset < size; offset += piece)
@@ -219,9 +208,14 @@ void clear_output_keys(const Video& video, Services& services) {
     services.videos.update_video(video.video_id, std::nullopt, std::vector<std::string>{}, std::nullopt);
 }
 
+// All pieces are stored: whatever comes later, they stay, and nothing but their records is left to do.
+bool has_pieces(const Video& video) {
+  return video.status == VideoStatus::COMPLETED || lacks_records(video);
+}
+
 // What is to be done for a job that is final, or gone (std::nullopt).
 std::string conclude(const std::optional<Video>& video, const std::string& video_id, Services& services) {
-  if (video && video->status == VideoStatus::COMPLETED) {
+  if (video && has_pieces(*video)) {
     queue_creation(*video, services);
     return result_of("completed", *video);
   }
@@ -238,7 +232,7 @@ std::string process_video(std::string_view arguments, Services& services, const 
   auto task = decode<ProcessVideo>(arguments);
   auto video = services.videos.find_video(task.job_id);
   if (!video) throw not_found("video", task.job_id);
-  if (video->status != VideoStatus::COMPLETED && video->status != VideoStatus::CANCELLED) {
+  if (!has_pieces(*video) && video->status != VideoStatus::CANCELLED) {
     fs::create_directories(context.work_dir);
     try {
       run_phases(task, *video, services, context);
@@ -264,7 +258,7 @@ void give_up_video(std::string_view arguments, Services& services, const std::st
     services.videos.put_progress(end);
     video = services.videos.find_video(task.job_id);
   }
-  if (video && video->status == VideoStatus::COMPLETED) return queue_creation(*video, services);
+  if (video && has_pieces(*video)) return queue_creation(*video, services);
   if (video) clear_output_keys(*video, services);
   // The worker does nothing else meanwhile. It comes again, later, for what is left.
   if (!remove_outputs(services.objects, task.job_id, {}, removed_at_once))

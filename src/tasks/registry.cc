@@ -20,7 +20,7 @@ std::vector<const char*> parameters_of() {
 const std::vector<TaskDefinition>& task_definitions() {
   static const std::vector<TaskDefinition> definitions{
       {process_video_task, parameters_of<ProcessVideo>(), process_video, give_up_video},
-      {create_segments_task, parameters_of<CreateSegments>(), create_segments_from_video, nullptr},
+      {create_segments_task, parameters_of<CreateSegments>(), create_segments_from_video, give_up_segments},
       {sync_metrics_task, parameters_of<SyncMetrics>(), sync_social_media_metrics, nullptr},
       {batch_sync_task, parameters_of<BatchSync>(), batch_sync_social_media, nullptr},
   };

@@ -17,10 +17,10 @@ TaskOutcome outcome_of(const Error& error) {
     case ErrorKind::unavailable:
     case ErrorKind::rate_limited:
     case ErrorKind::internal:
-      outcome.kind = TaskOutcome::Kind::retry;
+      outcome.ending = TaskEnding::retry;
       break;
     default:
-      outcome.kind = TaskOutcome::Kind::failure;
+      outcome.ending = TaskEnding::failure;
   }
   outcome.error = error.kind() == ErrorKind::internal ? internal_sentence : error.what();
   // The sentence of several faults only counts them: a task's caller sees nothing but this sentence.
@@ -31,7 +31,7 @@ TaskOutcome outcome_of(const Error& error) {
 }
 
 TaskOutcome internal_failure() {
-  return {.kind = TaskOutcome::Kind::retry, .result = "null", .error = internal_sentence, .retry_after_s = 0};
+  return {.ending = TaskEnding::retry, .error = internal_sentence};
 }
 
 }  // namespace

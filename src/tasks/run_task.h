@@ -3,17 +3,11 @@
 
 #include <string>
 
+#include "queue/task_outcome.h"
 #include "queue/task_queue.h"
 #include "services/services.h"
 
 namespace segments {
-
-struct TaskOutcome {
-  enum class Kind { success, retry, failure } kind = Kind::success;
-  std::string result = "null";  // JSON, with success
-  std::string error;            // one plain sentence otherwise; internal detail is in the log alone
-  int retry_after_s = 0;        // 0: the worker's own back-off
-};
 
 // Never throws. `work_dir` is this run's own folder.
 TaskOutcome run_task(const LeasedTask&, Services&, const std::string& work_dir);

@@ -19,7 +19,7 @@ TEST_F(RunTaskTest, WhatTakesTooMuchMemoryFailsForGoodWithOneSentence) {
   std::string work = (folder.path / "run").string();
   fs::create_directories(work);
   auto outcome = run_task(task, world.services, work);
-  EXPECT_EQ(outcome.kind, TaskOutcome::Kind::failure) << "it would be too much again";
+  EXPECT_EQ(outcome.ending, TaskEnding::failure) << "it would be too much again";
   EXPECT_EQ(outcome.error, "The task needs more memory than is allowed.");
 }
 

@@ -121,7 +121,7 @@ TEST_F(SyncTest, RateLimitIsTriedAgainWithItsHint) {
                            .arguments = R"({"segment_id":")" + id + R"(","platform":"tiktok"})",
                            .user_id = "alice"},
                           world.services, (folder.path / "w").string());
-  EXPECT_EQ(outcome.kind, TaskOutcome::Kind::retry);
+  EXPECT_EQ(outcome.ending, TaskEnding::retry);
   EXPECT_EQ(outcome.retry_after_s, 77);
   EXPECT_EQ(outcome.error, "Slow down.");
   EXPECT_EQ(tiktok->asked.size(), 1u) << "asking on would prolong the limit";
@@ -209,25 +209,25 @@ TEST(RunTask, KindsDecideBetweenRetryAndFailure) {
     return run_task({.id = "t", .name = name, .arguments = arguments, .user_id = "alice"}, world.services,
                     (folder.path / "w").string());
   };
-  EXPECT_EQ(run("tasks.nothing", "{}").kind, TaskOutcome::Kind::failure);
-  EXPECT_EQ(run(sync_one, "[").kind, TaskOutcome::Kind::failure);
+  EXPECT_EQ(run("tasks.nothing", "{}").ending, TaskEnding::failure);
+  EXPECT_EQ(run(sync_one, "[").ending, TaskEnding::failure);
   auto several = run(sync_one, R"({"platform":"myspace"})");
-  EXPECT_EQ(several.kind, TaskOutcome::Kind::failure);
+  EXPECT_EQ(several.ending, TaskEnding::failure);
   EXPECT_NE(several.error.find("/segment_id"), std::string::npos) << several.error;
   EXPECT_NE(several.error.find("/platform"), std::string::npos) << several.error;
-  EXPECT_EQ(run(sync_all, R"({"user_id":"alice"})").kind, TaskOutcome::Kind::success);
+  EXPECT_EQ(run(sync_all, R"({"user_id":"alice"})").ending, TaskEnding::success);
 
   world.create_video("v1", sample_video(2));
   std::string process = R"({"s3_input_key":"uploads/v1/film.mov","job_id":"v1"})";
   for (auto kind : {ErrorKind::unavailable, ErrorKind::rate_limited, ErrorKind::internal}) {
     world.services.probe = [kind](const std::string&) -> MediaInfo { throw Error(kind, "secret detail"); };
     auto outcome = run("tasks.process_video_task", process);
-    EXPECT_EQ(outcome.kind, TaskOutcome::Kind::retry);
+    EXPECT_EQ(outcome.ending, TaskEnding::retry);
     EXPECT_EQ(outcome.error == "secret detail", kind != ErrorKind::internal);
   }
   world.services.probe = [](const std::string&) -> MediaInfo { throw std::runtime_error("secret detail"); };
   auto outcome = run("tasks.process_video_task", process);
-  EXPECT_EQ(outcome.kind, TaskOutcome::Kind::retry);
+  EXPECT_EQ(outcome.ending, TaskEnding::retry);
   EXPECT_EQ(outcome.error.find("secret"), std::string::npos);
 }
 

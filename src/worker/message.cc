@@ -34,18 +34,9 @@ LeasedTask task_of(const RunOrder& order) {
           order.retries, order.max_retries, order.time_limit_s, order.fence};
 }
 
-RunReport make_report(const RunOutcome& outcome) {
-  auto kind = outcome.kind == RunOutcome::Kind::success ? ReportKind::success
-              : outcome.kind == RunOutcome::Kind::retry ? ReportKind::retry
-                                                        : ReportKind::failure;
-  return {kind, outcome.result, printable(outcome.error), outcome.retry_after_s};
-}
-
-RunOutcome outcome_of(const RunReport& report) {
-  auto kind = report.kind == ReportKind::success ? RunOutcome::Kind::success
-              : report.kind == ReportKind::retry ? RunOutcome::Kind::retry
-                                                 : RunOutcome::Kind::failure;
-  return {kind, report.result, report.error, report.retry_after_s};
+RunReport make_report(TaskOutcome outcome) {
+  outcome.error = printable(std::move(outcome.error));
+  return {std::move(outcome)};
 }
 
 bool send_message(int socket, std::string_view json) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "describe/decode.h"
+#include "queue/task_outcome.h"
 #include "queue/task_queue.h"
 #include "worker/worker.h"
 
@@ -26,28 +27,22 @@ struct RunOrder {
 BOOST_DESCRIBE_STRUCT(RunOrder, (),
                       (id, name, arguments, user_id, retries, max_retries, time_limit_s, fence, work_dir))
 
-// From a slot: that it is ready, once, and then how each run ended.
-enum class ReportKind { ready, success, retry, failure };
-BOOST_DESCRIBE_ENUM(ReportKind, ready, success, retry, failure)
+// From a slot: how a run ended; absent once, at first, when it says that it is ready.
 struct RunReport {
-  ReportKind kind = ReportKind::ready;
-  std::string result = {};
-  std::string error = {};
-  int retry_after_s = 0;
+  std::optional<TaskOutcome> outcome;
 };
-BOOST_DESCRIBE_STRUCT(RunReport, (), (kind, result, error, retry_after_s))
+BOOST_DESCRIBE_STRUCT(RunReport, (), (outcome))
 
 constexpr Rule rule_of(Describes<RunOrder>, std::string_view) {
   return {.max_length = max_message_bytes, .one_line = false};
 }
-constexpr Rule rule_of(Describes<RunReport>, std::string_view) {
+constexpr Rule rule_of(Describes<TaskOutcome>, std::string_view) {
   return {.max_length = max_message_bytes, .one_line = false};
 }
 
 RunOrder make_order(const LeasedTask&, std::string work_dir);
 LeasedTask task_of(const RunOrder&);
-RunReport make_report(const RunOutcome&);
-RunOutcome outcome_of(const RunReport&);  // of any report but `ready`
+RunReport make_report(TaskOutcome);
 
 // Blocks (as long as the socket's send timeout); false when the other side is gone or does not read.
 bool send_message(int socket, std::string_view json);

@@ -38,20 +38,22 @@ TEST(Message, an_order_and_a_report_survive_the_way) {
   EXPECT_EQ(back.time_limit_s, 77);
   EXPECT_EQ(back.max_retries, 5);
 
-  for (auto kind : {RunOutcome::Kind::success, RunOutcome::Kind::retry, RunOutcome::Kind::failure}) {
-    auto outcome =
-        outcome_of(decode<RunReport>(encode(make_report({kind, R"({"n":1.5})", "Two\nlines.", 9}))));
-    EXPECT_EQ(outcome.kind, kind);
-    EXPECT_EQ(outcome.result, R"({"n":1.5})");
-    EXPECT_EQ(outcome.error, "Two\nlines.");
-    EXPECT_EQ(outcome.retry_after_s, 9);
+  for (auto ending : {TaskEnding::success, TaskEnding::retry, TaskEnding::failure}) {
+    auto report = decode<RunReport>(encode(make_report({ending, R"({"n":1.5})", "Two\nlines.", 9})));
+    ASSERT_TRUE(report.outcome);
+    EXPECT_EQ(report.outcome->ending, ending);
+    EXPECT_EQ(report.outcome->result, R"({"n":1.5})");
+    EXPECT_EQ(report.outcome->error, "Two\nlines.");
+    EXPECT_EQ(report.outcome->retry_after_s, 9);
   }
+  EXPECT_FALSE(decode<RunReport>(encode(RunReport{})).outcome) << "ready";
 }
 
 TEST(Message, an_error_of_any_bytes_can_be_reported) {
-  RunOutcome outcome{.kind = RunOutcome::Kind::failure, .error = std::string("broken \xff\xfe \0 bytes", 17)};
+  TaskOutcome outcome{.ending = TaskEnding::failure, .error = std::string("broken \xff\xfe \0 bytes", 17)};
   auto back = decode<RunReport>(encode(make_report(outcome)));
-  EXPECT_EQ(back.error, "broken ?? ? bytes");
+  ASSERT_TRUE(back.outcome);
+  EXPECT_EQ(back.outcome->error, "broken ?? ? bytes");
 }
 
 TEST(Message, messages_come_whole_however_they_are_cut) {

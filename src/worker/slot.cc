@@ -44,7 +44,7 @@ bool start_guard() {
 }  // namespace
 
 int run_slot(int descriptor,
-             const std::function<RunOutcome(const LeasedTask&, const std::string& work_dir)>& run) {
+             const std::function<TaskOutcome(const LeasedTask&, const std::string& work_dir)>& run) {
   // Programs that a run starts must not hold the socket: its end tells the worker that the slot is gone.
   fcntl(descriptor, F_SETFD, FD_CLOEXEC);
   if (!start_guard()) return 1;
@@ -53,16 +53,17 @@ int run_slot(int descriptor,
   while (auto message = reader.read(true)) {
     auto order = decode<RunOrder>(*message);
     LogScope scope("task_id", order.id);
-    RunOutcome outcome;
+    TaskOutcome outcome;
     try {
       outcome = run(task_of(order), order.work_dir);
     } catch (const std::exception& error) {
       log_error("task.threw", {{"name", order.name}, {"error", error.what()}});
-      outcome = {.kind = RunOutcome::Kind::retry, .error = "The task ended unexpectedly."};
+      outcome = {.ending = TaskEnding::retry, .error = "The task ended unexpectedly."};
     }
     auto report = encode(make_report(outcome));
     if (report.size() > max_message_bytes)
-      report = encode(RunReport{ReportKind::failure, "null", "The result of the task is too large.", 0});
+      report = encode(
+          make_report({.ending = TaskEnding::failure, .error = "The result of the task is too large."}));
     if (!send_message(descriptor, report)) return 0;
   }
   return 0;

@@ -100,10 +100,10 @@ void Supervisor::end(Slot& slot, Ending ending) {
 
 void Supervisor::read(Slot& slot) {
   while (auto report = slot.process->read_report()) {
-    if (report->kind == ReportKind::ready) {
+    if (!report->outcome) {
       slot.ready = true;
     } else if (slot.run && !slot.run->ending) {
-      slot.run->outcome = outcome_of(*report);
+      slot.run->outcome = std::move(*report->outcome);
       end(slot, Ending::reported);
     }
   }

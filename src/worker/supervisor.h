@@ -30,7 +30,7 @@ class Supervisor {
     std::filesystem::path folder;
     Millis begun = 0, deadline = 0, renew_at = 0;
     std::optional<Ending> ending;
-    RunOutcome outcome;  // as reported
+    TaskOutcome outcome;  // as reported
   };
   struct Slot {
     std::unique_ptr<SlotProcess> process;

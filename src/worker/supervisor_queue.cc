@@ -74,7 +74,7 @@ void Supervisor::begin(Slot& slot, LeasedTask task) {
   try {
     run.folder = make_run_folder(options_.work_dir, run.task);
   } catch (const std::exception& error) {
-    run.outcome = {.kind = RunOutcome::Kind::retry, .error = error.what()};
+    run.outcome = {.ending = TaskEnding::retry, .error = error.what()};
     return end(slot, Ending::reported);
   }
   if (!slot.process->send(make_order(run.task, run.folder))) end(slot, Ending::crashed);
@@ -118,7 +118,7 @@ void Supervisor::record(Slot& slot) {
   };
   if (!ask("record", tell)) return;
   LogScope scope("task_id", run.task.id);
-  auto ending = run.ending == Ending::reported ? name_of(make_report(run.outcome).kind)
+  auto ending = run.ending == Ending::reported ? name_of(run.outcome.ending)
                                                : name_of_ending(static_cast<int>(*run.ending));
   log_info("task.ended", {{"name", run.task.name},
                           {"ending", ending},
@@ -132,8 +132,8 @@ void Supervisor::record(Slot& slot) {
 bool Supervisor::record_outcome(const Run& run) {
   switch (*run.ending) {
     case Ending::reported:
-      if (run.outcome.kind == RunOutcome::Kind::success) return queue_.finish(run.task, run.outcome.result);
-      if (run.outcome.kind == RunOutcome::Kind::failure) return queue_.fail(run.task, run.outcome.error);
+      if (run.outcome.ending == TaskEnding::success) return queue_.finish(run.task, run.outcome.result);
+      if (run.outcome.ending == TaskEnding::failure) return queue_.fail(run.task, run.outcome.error);
       return retry_or_fail(run.task, run.outcome.error, run.outcome.retry_after_s);
     case Ending::crashed:
       return retry_or_fail(run.task, "The worker process running it died.", 0);
@@ -166,11 +166,13 @@ void Supervisor::tell_given_up() {
   std::vector<GivenUpTask> ended;
   if (!ask("lease_given_up", [&] { ended = queue_.lease_given_up(told_at_once, options_.lease_ms); })) return;
   tell_at_ = ended.size() == told_at_once ? 0 : now_ + tell_ms;
-  for (const auto& [task, error, revoked] : ended) {
+  for (const auto& given_up : ended) {
+    const auto& task = given_up.task;  // no structured binding: clang 14 cannot capture one
     LogScope scope("task_id", task.id);
-    log_warning("task.given_up", {{"name", task.name}, {"error", error}, {"revoked", revoked}});
+    log_warning("task.given_up",
+                {{"name", task.name}, {"error", given_up.error}, {"revoked", given_up.revoked}});
     try {
-      give_up_(task, error, revoked);
+      give_up_(task, given_up.error, given_up.revoked);
     } catch (const std::exception& fault) {
       // Not settled: it is told again when this lease has ended.
       log_warning("task.give_up_unfinished", {{"name", task.name}, {"error", fault.what()}});

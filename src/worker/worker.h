@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "queue/task_outcome.h"
 #include "queue/task_queue.h"
 
 namespace segments {
@@ -34,17 +35,10 @@ void run_worker(
     TaskQueue&, const WorkerOptions&, const std::atomic<bool>& stop,
     const std::function<void(const LeasedTask&, const std::string& error, bool revoked)>& give_up);
 
-// How a run ended, as a slot tells it.
-struct RunOutcome {
-  enum class Kind { success, retry, failure } kind = Kind::success;
-  std::string result = "null";  // JSON, with success
-  std::string error = {};       // one plain sentence otherwise
-  int retry_after_s = 0;        // 0: the worker's own back-off
-};
 // A slot's main loop on descriptor 3: reads a task, runs it, writes the outcome; returns when the worker goes
 // away. Called while the process has one thread yet. The slot has a child, its guard: a run waits for its own
 // children by id.
 int run_slot(int descriptor,
-             const std::function<RunOutcome(const LeasedTask&, const std::string& work_dir)>& run);
+             const std::function<TaskOutcome(const LeasedTask&, const std::string& work_dir)>& run);
 
 }  // namespace segments

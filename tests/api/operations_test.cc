@@ -11,6 +11,7 @@
 #include "api/route.h"
 #include "api/schema_check.h"
 #include "base/text.h"
+#include "sqlite/connection.h"
 
 namespace segments::testing {
 namespace {
@@ -278,6 +279,28 @@ TEST_F(Operations, ReadyReallyWritesToTheStore) {
   EXPECT_TRUE(unready["checks"].at("queue").at("ok").as_bool()) << unready.body;
   rebuild();
   EXPECT_TRUE(open_get("/ready")["checks"].at("store").at("ok").as_bool());
+}
+
+// Another process keeps the store's one writer waiting; whoever asks is told all the same, and again when it
+// is over. Were the wait not bounded, the store would be said to have answered as it should not.
+TEST_F(Operations, ReadyDoesNotWaitForAStoreThatIsKeptBusy) {
+  services().queue.beat("worker");
+  rebuild();
+  {
+    sqlite::Connection other({.file = folder() / "segments.db"});
+    other.run("BEGIN IMMEDIATE");
+    auto unready = open_get("/ready");
+    EXPECT_EQ(unready.status, 503);
+    EXPECT_EQ(unready.text("status"), "unready");
+    EXPECT_EQ(unready["checks"].at("store").at("detail"), "store has not answered yet") << unready.body;
+    EXPECT_EQ(unready["checks"].as_object().size(), 5u);
+    EXPECT_EQ(open_get("/ready").status, 503) << "the same look, still under way";
+    other.run("ROLLBACK");
+  }
+  Answer ready;
+  do ready = open_get("/ready");
+  while (ready.body.find("has not answered yet") != std::string::npos);
+  EXPECT_EQ(ready.status, 200) << ready.body;
 }
 
 // What looks at many rows must not hold up the threads that serve connections.

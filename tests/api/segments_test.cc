@@ -299,6 +299,81 @@ TEST_F(Segments, AnIdempotencyKeyMakesOneSegmentHoweverOftenItIsSent) {
   EXPECT_EQ(ids.size(), 1u);
 }
 
+std::string body_with_key(const std::string& video_id, const std::string& key) {
+  return R"({"segment_type":"processed","segment_number":1,"duration":1,"file_size":1,"video_id":")" +
+         video_id + R"(","s3_key":")" + key + "\"}";
+}
+
+// What lies under a video's key is its owner's; under an id without an owner it is nobody's.
+TEST_F(Segments, KeysOfVideosThatAreNobodysAreRefusedAsThoseOfOthers) {
+  create_segment("bob", "bobs");
+  create_segment("alice", "hers");
+  for (const char* folder : {"uploads/", "processed/", "thumbnails/", "audio/"}) {
+    for (const char* id : {"nobodys", "bobs"}) {
+      put_object(folder + std::string(id) + "/a.mp4", "not hers");
+      for (const char* video_id : {"hers", "unused"}) {
+        auto refused = post("/api/segments", body_with_key(video_id, folder + std::string(id) + "/a.mp4"));
+        EXPECT_EQ(refused.status, 422) << folder << id;
+        EXPECT_EQ(refused.faults(), std::vector<std::string>{"/s3_key format"});
+        EXPECT_EQ(refused.text("detail"), "The key belongs to a video that is not yours.")
+            << "for either alike";
+      }
+    }
+    EXPECT_EQ(post("/api/segments", body_with_key("bobs", std::string(folder) + "bobs/a.mp4")).status, 422);
+    // Her own: of another video, of this one, of one that begins with this segment.
+    EXPECT_EQ(post("/api/segments", body_with_key("other", std::string(folder) + "hers/a.mp4")).status, 201);
+    EXPECT_EQ(post("/api/segments", body_with_key("hers", std::string(folder) + "hers/a.mp4")).status, 201);
+    const std::string fresh = "new" + std::string(folder, 3);
+    EXPECT_EQ(post("/api/segments", body_with_key(fresh, folder + fresh + "/a.mp4")).status, 201);
+  }
+  EXPECT_EQ(services().videos.find_owner("nobodys"), std::nullopt);
+  EXPECT_EQ(services().videos.find_owner("unused"), std::nullopt);
+  EXPECT_EQ(post("/api/segments", body_with_key("hers", "elsewhere/a.mp4")).status, 201);
+}
+
+TEST_F(Segments, ARecordIsNoWayToMediaThatIsNotItsOwners) {
+  create_segment("bob", "bobs");
+  create_segment("alice", "hers");
+  int number = 100;
+  // As a record stored before keys were checked.
+  auto plant = [&](const std::string& key) {
+    put_object(key, "bytes");
+    Segment segment;
+    segment.segment_id = make_numbered_segment_id("planted", ++number);
+    segment.video_id = "planted";
+    segment.user_id = "alice";
+    segment.segment_number = number;
+    segment.s3_key = key;
+    segment.created_at = segment.updated_at = now_text();
+    EXPECT_EQ(services().segments.create_segment(segment).kind, CreateOutcome::Kind::created);
+    return "/api/segments/" + segment.segment_id;
+  };
+  for (const char* key : {"processed/bobs/a.mp4", "uploads/nobodys/a.mp4"}) {
+    std::string path = plant(key);
+    EXPECT_EQ(get(path + "/download").status, 404) << key;
+    EXPECT_EQ(post(path + "/download", "").status, 404) << key;
+    EXPECT_EQ(get(path + "/play").status, 404) << key;
+    EXPECT_EQ(get(path)["download_count"].as_int64(), 0);
+  }
+  for (const char* key : {"processed/planted/a.mp4", "uploads/hers/a.mp4", "elsewhere/a.mp4"}) {
+    std::string path = plant(key);
+    EXPECT_EQ(get(path + "/download").status, 200) << key;
+    EXPECT_EQ(get(path + "/play").status, 200) << key;
+  }
+}
+
+class TrustedSegments : public TrustedApiTest {};
+
+TEST_F(TrustedSegments, TakeAndShowAnyKeyWhereNoOwnershipIsChecked) {
+  create_segment("bob", "bobs");
+  for (const char* key : {"processed/bobs/a.mp4", "uploads/nobodys/a.mp4"}) {
+    auto created = post("/api/segments", body_with_key("mine", key), "");
+    ASSERT_EQ(created.status, 201) << created.body;
+    EXPECT_EQ(get("/api/segments/" + created.text("segment_id") + "/download", "").status, 200) << key;
+    EXPECT_EQ(get("/api/segments/" + created.text("segment_id") + "/play", "").status, 200) << key;
+  }
+}
+
 class Lists : public ApiTest {
  protected:
   // Rows that collide in every key, so that ties are common.
@@ -328,6 +403,30 @@ class Lists : public ApiTest {
     return ids;
   }
 };
+
+TEST_F(Lists, TagsThatHoldCommasAreFoundWhereTheyAreRepeated) {
+  for (int i = 1; i <= 3; ++i)
+    create_segment("carol", "c1", i, i == 3 ? R"("tags":["a","b"])" : R"("tags":["a,b","c"])");
+  auto found = [&](const std::string& tags) {
+    return ids_of(get("/api/segments?order=asc&sort_by=segment_number&" + tags, "carol")).size();
+  };
+  EXPECT_EQ(found("tags=a,b"), 1u) << "once, it is a list";
+  EXPECT_EQ(found("tags=a%2Cb"), 1u) << "as the page's own encoding writes it";
+  EXPECT_EQ(found("tags=a,b&tags="), 2u);
+  EXPECT_EQ(found("tags=c&tags=a%2Cb"), 2u);
+  EXPECT_EQ(found("tags=a&tags=b"), 1u);
+  EXPECT_EQ(found("tags=&tags="), 3u);
+  EXPECT_EQ(get("/api/segments?tags=a&tags=a%07", "carol").status, 422);
+  // The rest of the list is found by the same rule.
+  auto first = get("/api/segments?limit=1&tags=a,b&tags=", "carol");
+  ASSERT_TRUE(first["has_more"].as_bool());
+  std::string next = first.header("Link");
+  next = next.substr(next.find("/api/"), next.find('>') - next.find("/api/"));
+  auto second = get(next, "carol");
+  EXPECT_EQ(second["total_count"].as_int64(), 2);
+  EXPECT_EQ(ids_of(second).size(), 1u);
+  EXPECT_NE(ids_of(second), ids_of(first));
+}
 
 TEST_F(Lists, EveryOrderByCursorAndByOffsetGivesEachSegmentOnceInOrder) {
   std::map<std::string, SegmentOrder> orders{{"created_at", SegmentOrder::created_at},

@@ -1,6 +1,7 @@
 // Posts, their syncs and what they add up to.
 #include "api/fixture.h"
 #include "model/social_media.h"
+#include "social/simulator.h"
 
 namespace segments::testing {
 namespace {
@@ -30,6 +31,14 @@ TEST_F(Social, LinkingByIdDerivesTheAddressAndQueuesASync) {
   EXPECT_EQ(usage.at("views").as_int64(), 0);
   EXPECT_TRUE(usage.at("engagement_rate").is_null());
   EXPECT_TRUE(usage.at("last_synced").is_null());
+  EXPECT_EQ(usage.at("source").as_string(), "simulated") << "what will be read is known already";
+  EXPECT_EQ(boost::json::serialize(usage.at("unreported")), R"(["views","likes","shares","comments"])");
+  const auto analytics = get(path_ + "/analytics");
+  EXPECT_EQ(boost::json::serialize(analytics["platform_breakdown"].at(0).at("sources")), R"(["simulated"])");
+  EXPECT_EQ(analytics["platform_breakdown"].at(0).at("unreported").as_array().size(), 4u);
+  EXPECT_EQ(analytics["total_views"].as_int64(), 0);
+  EXPECT_TRUE(analytics["average_engagement_rate"].is_null());
+  EXPECT_TRUE(analytics["top_performing_platform"].is_null());
   auto task = get("/api/tasks/" + answer.header("X-Task-Id"));
   ASSERT_EQ(task.status, 200);
   EXPECT_EQ(task.text("name"), "tasks.sync_social_media_metrics_task");
@@ -56,6 +65,45 @@ TEST_F(Social, LinkingByAddressDerivesTheIdAndTwiceIsOnce) {
               .as_array()
               .size(),
       3u);
+}
+
+TEST_F(Social, WaitingInVainNamesTheTaskThatGoesOnTrying) {
+  // A platform that answers nothing but this.
+  auto link_where = [&](const char* faults) {
+    services().platforms = make_simulated_platforms(parse_simulator_faults(faults));
+    return link(R"({"platform":"youtube","post_id":"dQw4w9WgXcQ"})", "?wait=true");
+  };
+  for (const char* faults : {"unavailable=1", "rate_limit=1"}) {
+    auto answer = link_where(faults);
+    EXPECT_EQ(answer.status, 503) << answer.body;
+    EXPECT_GE(std::stoi(answer.header("Retry-After")), 1);
+    const std::string task_id = answer.header("X-Task-Id");
+    EXPECT_NE(answer.text("detail").find("task " + task_id), std::string::npos);
+    EXPECT_EQ(get("/api/tasks/" + task_id).text("name"), "tasks.sync_social_media_metrics_task");
+    EXPECT_EQ(get(path_)["social_media_usage"].as_array().size(), 1u);
+  }
+  EXPECT_EQ(queued(), 2);
+  // What will never be read is left to no task.
+  for (const char* faults : {"not_found=1", "forbidden=1"}) {
+    auto answer = link_where(faults);
+    EXPECT_EQ(answer.status, 409) << faults;
+    EXPECT_EQ(answer.header("X-Task-Id"), "");
+  }
+  EXPECT_EQ(queued(), 2);
+}
+
+TEST_F(Social, LinkingAgainFillsInWhenItWasPosted) {
+  link(R"({"platform":"youtube","post_id":"dQw4w9WgXcQ"})");
+  auto again = link(R"({"platform":"youtube","post_id":"dQw4w9WgXcQ","posted_at":"2026-01-02T03:04:05Z"})");
+  EXPECT_EQ(again["social_media_usage"].at(0).at("posted_at").as_string(), "2026-01-02T03:04:05.000Z");
+  auto third =
+      link(R"({"platform":"youtube","post_id":"dQw4w9WgXcQ","posted_at":"2025-01-01"})", "?wait=true");
+  const auto& usage = third["social_media_usage"].at(0);
+  EXPECT_EQ(usage.at("posted_at").as_string(), "2026-01-02T03:04:05.000Z") << "what is known stays";
+  EXPECT_EQ(boost::json::serialize(usage.at("unreported")), R"(["shares"])") << "as YouTube has it";
+  link(R"({"platform":"youtube","post_id":"dQw4w9WgXcQ"})");
+  EXPECT_EQ(get(path_)["social_media_usage"].at(0).at("views"), usage.at("views"))
+      << "nor does it forget counts";
 }
 
 TEST_F(Social, WaitingSyncsBeforeTheAnswerAndMarksWhatIsSimulated) {
@@ -125,7 +173,10 @@ TEST_F(Social, ReportedCountsAreKeptOnceForAPlatform) {
   auto about_it = post(route, R"({"platform":"youtube","post_data":{"views":9}})");
   EXPECT_EQ(about_it["social_media_usage"].as_array().size(), 2u);
   EXPECT_EQ(about_it["social_media_usage"].at(1).at("views").as_int64(), 9);
-  EXPECT_EQ(post(route, R"({"platform":"facebook"})")["social_media_usage"].as_array().size(), 3u);
+  auto bare = post(route, R"({"platform":"facebook"})");
+  ASSERT_EQ(bare["social_media_usage"].as_array().size(), 3u);
+  EXPECT_EQ(bare["social_media_usage"].at(2).at("source").as_string(), "reported");
+  EXPECT_EQ(bare["social_media_usage"].at(2).at("unreported").as_array().size(), 4u);
   EXPECT_EQ(queued(), 0);
 }
 

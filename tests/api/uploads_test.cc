@@ -398,6 +398,45 @@ class MultipartTest : public UploadTest {
   std::string upload_id, key, job_id;
 };
 
+TEST_F(MultipartTest, NoPartsAreTakenOfAnUploadThatIsOver) {
+  auto late = presign_part(2);
+  const std::string one = part(1, put_part(1, "hello world"));
+  ASSERT_EQ(post("/api/upload/finalize-multipart", finalization(one)).status, 200);
+  auto refused = presign_part(2);
+  EXPECT_EQ(refused.status, 404);
+  EXPECT_EQ(refused.text("detail"), "There is no such upload, or it was completed or aborted.");
+  EXPECT_EQ(put_bytes(late.text("presigned_url"), "x", "").status, 404) << "through an older address neither";
+
+  SetUp();
+  late = presign_part(1);
+  ASSERT_EQ(late.status, 200);
+  ASSERT_EQ(post("/api/upload/abort-multipart", "{" + ids() + "}")["aborted"], true);
+  EXPECT_EQ(presign_part(1).status, 404);
+  EXPECT_EQ(put_bytes(late.text("presigned_url"), "x", "").status, 404);
+  upload_id = std::string(32, '0');
+  EXPECT_EQ(presign_part(1).status, 404);
+  EXPECT_EQ(count_unfinished(), 0u);
+}
+
+TEST_F(MultipartTest, WhatIsLargerThanAnnouncedIsRefusedWhileItComes) {
+  auto put = [&](int number, std::string_view bytes) {
+    return put_bytes(presign_part(number).text("presigned_url"), bytes, "").status;
+  };
+  EXPECT_EQ(put(1, "twelve bytes"), 413);
+  EXPECT_EQ(put(1, "hello "), 200);
+  EXPECT_EQ(put(2, "worlds"), 413) << "with what is there already";
+  EXPECT_EQ(put(1, "hello w"), 200) << "a part that is put again does not count twice";
+  EXPECT_EQ(put(2, "orld"), 200);
+  EXPECT_EQ(put(3, "!"), 413);
+  EXPECT_EQ(count_unfinished(), 0u) << "nothing of what was refused stays";
+
+  // Without a size there is no bound but the server's.
+  auto ticket = post("/api/upload/initiate-multipart", R"({"filename":"big.mov"})");
+  upload_id = ticket.text("upload_id");
+  key = ticket.text("s3_key");
+  EXPECT_EQ(put(1, std::string(100'000, 'x')), 200);
+}
+
 TEST_F(MultipartTest, FinalizedThenCompletedWithTheSamePartsAgain) {
   std::string parts = part(1, put_part(1, "hello ")) + "," + part(2, put_part(2, "world"));
   for (int i = 0; i < 2; ++i) {

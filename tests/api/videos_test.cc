@@ -97,6 +97,43 @@ TEST_F(VideosTest, RemovalTakesSegmentsObjectsAndTasksWithIt) {
   EXPECT_EQ(tasks[0].id, "process-" + kept);
 }
 
+TEST_F(VideosTest, ARemovedVideosIdIsNobodyElses) {
+  auto ticket = initiate();
+  const std::string url = ticket.text("presigned_url"), removed = ticket.text("job_id"),
+                    key = ticket.text("s3_key");
+  ASSERT_EQ(put_bytes(url, "bytes of a video").status, 200);
+  ASSERT_EQ(post("/api/upload/complete", completion(removed, key)).status, 200);
+  ASSERT_EQ(remove("/api/videos/" + removed).status, 200);
+  const std::string alive = make_video();
+  auto create = [&](const std::string& id, const std::string& user) {
+    return post(
+        "/api/segments",
+        R"({"segment_type":"processed","segment_number":1,"duration":1,"file_size":1,"s3_key":"clips/a.mp4",)"
+        R"("video_id":)" +
+            json_text(id) + "}",
+        user);
+  };
+  // As if she had it still, whatever Bob tries.
+  for (const std::string& id : {alive, removed}) {
+    const std::string own_key = "uploads/" + id + "/clip.mp4";
+    const std::string part = R"({"upload_id":"0123456789abcdef0123456789abcdef","part_number":1,"s3_key":)";
+    EXPECT_EQ(create(id, "bob").status, 404) << id;
+    EXPECT_EQ(get("/api/videos/" + id + "/segments", "bob").status, 404) << id;
+    EXPECT_EQ(post("/api/upload/complete", completion(id, own_key), "bob").status, 404) << id;
+    EXPECT_EQ(post("/api/upload/part", part + json_text(own_key) + "}", "bob").status, 404) << id;
+    EXPECT_EQ(remove("/api/videos/" + id, "bob").status, 404) << id;
+  }
+  EXPECT_EQ(put_bytes(url, "too late").status, 404);
+  EXPECT_FALSE(services().objects.find_object(key));
+
+  // She may use it again, and then her own old address leads to her own video.
+  EXPECT_EQ(create(removed, "alice").status, 201);
+  EXPECT_EQ(create(removed, "bob").status, 404);
+  EXPECT_EQ(put_bytes(url, "hers").status, 200);
+  EXPECT_EQ(post("/api/videos/url", "{\"bucket_location\":" + json_text(key) + "}", "bob").status, 404);
+  EXPECT_EQ(post("/api/videos/url", "{\"bucket_location\":" + json_text(key) + "}").status, 200);
+}
+
 TEST_F(VideosTest, AnUploadThatWasNeverCompletedCanBeRemoved) {
   auto ticket = initiate();
   put_bytes(ticket.text("presigned_url"), "bytes");
