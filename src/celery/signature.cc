@@ -361,26 +361,41 @@ void publish_list(Publisher& publisher, const Json& list, const char* what, cons
   for (const auto& signature : list.items()) publisher.publish(signature, args);
 }
 
-// A task of a chain that will not run: it fails as its predecessor did.
+// Where a signature's outcome goes: of a chain its last step's, of a chord its body's, where it has none
+// itself.
+const Json& option_at_end(const Json& signature, const char* name) {
+  const auto* at = &signature;
+  while (!at->at("options").at(name).is_true()) {
+    const auto shape = shape_of(*at);
+    const auto& steps = at->at("kwargs").at("tasks").items();
+    if (shape == Shape::chain && !steps.empty())
+      at = &steps.back();
+    else if (shape == Shape::chord && at->at("kwargs").at("body").is_object())
+      at = &at->at("kwargs").at("body");
+    else
+      break;
+  }
+  return at->at("options").at(name);
+}
+
+std::string id_of(const Json& signature) {
+  const auto& id = option_at_end(signature, "task_id");
+  return id.is_text() ? id.text() : "";
+}
+
+// A task that will not run: it fails as its predecessor did.
 void skip(const Json& signature, const TaskMessage& parent, FollowUps& out) {
-  const auto& options = signature.at("options");
   SkippedTask skipped;
   auto& message = skipped.message;
   message.task = signature.text_of("task");
-  message.id = options.text_of("task_id");
-  message.group = options.text_of("group_id");
-  message.group_index = options.at("group_index").integer();
+  message.id = id_of(signature);
+  message.group = option_at_end(signature, "group_id").text();
+  // An index of 0 is there, but not "true".
+  const auto& own = signature.at("options").at("group_index");
+  message.group_index = own.is_null() ? option_at_end(signature, "group_index").integer() : own.integer();
   message.root_id = parent.root();
   message.parent_id = parent.id;
-  message.embed.put("chord", options.at("chord"));
-  if (shape_of(signature) == Shape::chord) {
-    // Whoever waits, waits for its body.
-    const auto& body = signature.at("kwargs").at("body").at("options");
-    if (message.id.empty()) message.id = body.text_of("task_id");
-    if (message.group.empty()) message.group = body.text_of("group_id");
-    if (!message.group_index) message.group_index = body.at("group_index").integer();
-    if (!message.embed.at("chord").is_true()) message.embed.put("chord", body.at("chord"));
-  }
+  message.embed.put("chord", option_at_end(signature, "chord"));
   if (!message.id.empty()) out.skipped.push_back(std::move(skipped));
 }
 
@@ -416,16 +431,15 @@ FollowUps follow_chord(const TaskMessage& last_part, std::vector<Json> results, 
   return std::move(publisher.out());
 }
 
-ChordFailure follow_chord_failure(const TaskMessage& last_part, Millis now) {
+FollowUps follow_chord_failure(const TaskMessage& last_part, Millis now) {
   const auto& body = last_part.embed.at("chord");
-  ChordFailure failure;
-  failure.body_id = body.at("options").text_of("task_id");
   Publisher publisher(last_part, now);
-  publish_list(publisher, body.at("options").at("link_error"), "errbacks", {Json(failure.body_id)});
-  for (const auto& step : body.at("options").at("chain").items()) skip(step, last_part, publisher.out());
+  publish_list(publisher, body.at("options").at("link_error"), "errbacks", {Json(id_of(body))});
+  skip(body, last_part, publisher.out());
+  const auto& chain = body.at("options").at("chain").items();
+  for (auto step = chain.rbegin(); step != chain.rend(); ++step) skip(*step, last_part, publisher.out());
   publisher.out().children.clear();
-  failure.follow_ups = std::move(publisher.out());
-  return failure;
+  return std::move(publisher.out());
 }
 
 }  // namespace segments::celery

@@ -30,7 +30,7 @@ struct FollowUps {
   std::vector<TaskMessage> messages;  // to publish, each to message.routing_key's list of message.priority
   std::vector<ChordSize> chord_sizes;
   std::vector<Child> children;       // for the result of the task that ended
-  std::vector<SkippedTask> skipped;  // only after a failure: store the same exception for each
+  std::vector<SkippedTask> skipped;  // after a failure: store the exception for each
   std::vector<std::string>
       faults;  // one sentence for each signature that is refused; the others are published
 };
@@ -42,12 +42,8 @@ FollowUps follow_success(const TaskMessage&, const Json& result, Millis now);
 FollowUps follow_failure(const TaskMessage&, Millis now);
 // When a chord's last part has ended. `results`: of all parts, in order. The body's callback.
 FollowUps follow_chord(const TaskMessage& last_part, std::vector<Json> results, Millis now);
-// When one of the parts failed: the id of the body, for which ChordError is stored, and its errbacks with
-// that id.
-struct ChordFailure {
-  std::string body_id;  // "" where the signature has none
-  FollowUps follow_ups;
-};
-ChordFailure follow_chord_failure(const TaskMessage& last_part, Millis now);
+// When one of the parts failed: ChordError is stored for the body, the first of `skipped`, and for what was
+// to come after it; the body's errbacks get its id.
+FollowUps follow_chord_failure(const TaskMessage& last_part, Millis now);
 
 }  // namespace segments::celery
