@@ -47,6 +47,9 @@ class Script {
 struct Timeouts {
   int connect_ms = 5'000;  // for finding the address, connecting, TLS and AUTH together
   int answer_ms = 10'000;  // for one round trip
+  // Firewalls forget quiet connections silently: one that was idle for longer is asked (PING) before it is
+  // used.
+  int trusted_idle_ms = 15'000;
 };
 
 // Not to be used in a forked child, whose sockets are its parent's.

@@ -240,6 +240,19 @@ TEST(RedisOutage, ClosesAConnectionThatSpeaksNonsense) {
   EXPECT_EQ(peer.connections(), 3);
 }
 
+TEST(RedisOutage, AsksAConnectionThatWasIdleWhetherItLives) {
+  TestPeer peer([](int connection, std::string_view bytes) -> std::string {
+    if (bytes.find("PING") == bytes.npos) return ":" + std::to_string(connection) + "\r\n";
+    return connection == 0 ? "" : "+PONG\r\n";
+  });
+  Client client(url_of(peer), {.connect_ms = 5'000, .answer_ms = 100, .trusted_idle_ms = 0});
+  EXPECT_EQ(client.ask({"INCR", "n"}).integer, 0);
+  // Its first connection has become a hole meanwhile: the command is sent once, on another one.
+  EXPECT_EQ(client.ask({"INCR", "n"}).integer, 1);
+  EXPECT_EQ(client.ask({"INCR", "n"}).integer, 1);
+  EXPECT_EQ(peer.messages(), 5);
+}
+
 TEST(RedisOutage, FailsOnceForAnAnswerThatBreaksOff) {
   TestPeer peer([](int, std::string_view) { return "$10\r\nhalf"; }, true);
   Client client(url_of(peer));

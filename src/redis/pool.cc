@@ -10,10 +10,7 @@ namespace segments::redis {
 
 namespace {
 
-// Firewalls and balancers forget connections silently: one that was idle for longer is asked first whether it
-// lives.
-constexpr Millis trusted_idle_ms = 15'000;
-constexpr Millis ping_ms = 1'000;
+constexpr int most_ping_ms = 1'000;
 
 }  // namespace
 
@@ -82,11 +79,12 @@ void Client::Pool::note_success() {
 
 bool Client::Pool::is_usable(Idle& idle) const {
   if (!idle.connection->is_quiet()) return false;
-  if (steady_ms() - idle.since < trusted_idle_ms) return true;
+  if (steady_ms() - idle.since < timeouts_.trusted_idle_ms) return true;
   try {
     std::string ping;
     Command("PING").print(ping);
-    return !wants_new_connection(idle.connection->exchange(ping, 1, {steady_ms() + ping_ms})[0]);
+    Patience patience{steady_ms() + std::min(most_ping_ms, timeouts_.answer_ms)};
+    return !wants_new_connection(idle.connection->exchange(ping, 1, patience)[0]);
   } catch (const Error&) {
     return false;
   }

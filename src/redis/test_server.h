@@ -41,7 +41,9 @@ class RedisServer {
         start();
         return;
       } catch (const std::runtime_error&) {
-        if (attempt == 4) throw;  // somebody else took the port in between, or there is something else
+        if (attempt < 4) continue;  // somebody else may have taken the port in between
+        std::filesystem::remove_all(folder_);
+        throw;
       }
     }
   }
