@@ -135,7 +135,7 @@ class JsonReader {
     if (peek() == '}') return ++at_, true;
     while (true) {
       skip_space();
-      auto& [name, value] = out.members().emplace_back();
+      auto& [name, value] = out.members().emplace_back(std::string(), Json());
       if (peek() != '"') return fail("a member's name is missing");
       if (!read_text(name)) return false;
       skip_space();
@@ -328,7 +328,7 @@ void Json::put(std::string_view member, Json value) {
       old = std::move(value);
       return;
     }
-  members_.emplace_back(member, std::move(value));
+  members_.emplace_back(std::string(member), std::move(value));
 }
 bool Json::remove(std::string_view member) {
   return std::erase_if(members_, [&](const Member& entry) { return entry.first == member; }) > 0;

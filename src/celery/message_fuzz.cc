@@ -29,7 +29,7 @@ void check_message(std::string_view raw) {
   }
   for (const auto& signature : task_signatures()) bind_arguments(signature, message->args, message->kwargs);
   for (const auto& next : {follow_success(*message, Json(1), 0), follow_failure(*message, 0),
-                           follow_chord(*message, {}, 0), follow_chord_failure(*message, 0)})
+                           follow_chord(*message, {}, 0), follow_chord_failure(*message, 0).follow_ups})
     for (std::size_t i = 0; i < next.messages.size() && i < 20; ++i) {
       auto text = encode_message(next.messages[i]);
       auto again = decode_message(text);

@@ -431,7 +431,7 @@ FollowUps follow_chord(const TaskMessage& last_part, std::vector<Json> results, 
   return std::move(publisher.out());
 }
 
-FollowUps follow_chord_failure(const TaskMessage& last_part, Millis now) {
+ChordFailure follow_chord_failure(const TaskMessage& last_part, Millis now) {
   const auto& body = last_part.embed.at("chord");
   Publisher publisher(last_part, now);
   publish_list(publisher, body.at("options").at("link_error"), "errbacks", {Json(id_of(body))});
@@ -439,7 +439,7 @@ FollowUps follow_chord_failure(const TaskMessage& last_part, Millis now) {
   const auto& chain = body.at("options").at("chain").items();
   for (auto step = chain.rbegin(); step != chain.rend(); ++step) skip(*step, last_part, publisher.out());
   publisher.out().children.clear();
-  return std::move(publisher.out());
+  return {id_of(body), std::move(publisher.out())};
 }
 
 }  // namespace segments::celery

@@ -42,8 +42,13 @@ FollowUps follow_success(const TaskMessage&, const Json& result, Millis now);
 FollowUps follow_failure(const TaskMessage&, Millis now);
 // When a chord's last part has ended. `results`: of all parts, in order. The body's callback.
 FollowUps follow_chord(const TaskMessage& last_part, std::vector<Json> results, Millis now);
-// When one of the parts failed: ChordError is stored for the body, the first of `skipped`, and for what was
-// to come after it; the body's errbacks get its id.
-FollowUps follow_chord_failure(const TaskMessage& last_part, Millis now);
+// When one of the parts failed. ChordError is to be stored for each of `skipped`, as after any failure: for
+// the body, the first, which may itself be part of an outer chord, and for what was to come after it. The
+// body's errbacks get its id.
+struct ChordFailure {
+  std::string body_id;  // "" where the signature has none
+  FollowUps follow_ups;
+};
+ChordFailure follow_chord_failure(const TaskMessage& last_part, Millis now);
 
 }  // namespace segments::celery
