@@ -36,6 +36,7 @@ void append_line(const std::string& path, const std::string& line) {
 TaskOutcome run_test_task(const LeasedTask& task, const std::string& work_dir) {
   auto path = decode<TestArguments>(task.arguments).path;
   if (task.name == "ok") {
+    if (!fs::create_directories(work_dir)) return {.ending = TaskEnding::failure, .error = "It was there."};
     std::ofstream(work_dir + "/piece.mp4") << "bytes";
     return {.result = R"({"files":)" + std::to_string(fs::exists(work_dir + "/piece.mp4")) + "}",
             .error = work_dir};
@@ -55,7 +56,10 @@ TaskOutcome run_test_task(const LeasedTask& task, const std::string& work_dir) {
   if (task.name == "stubborn") signal(SIGTERM, SIG_IGN);
   if (task.name == "hang" || task.name == "stubborn") hang(path);
   if (task.name == "hang-once") {
-    if (!fs::exists(path)) hang(path);
+    if (!fs::exists(path)) {
+      fs::create_directories(work_dir);
+      hang(path);
+    }
     return {.result = R"("second")"};
   }
   if (task.name == "wait-for-file") {
