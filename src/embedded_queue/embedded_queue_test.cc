@@ -291,7 +291,7 @@ TEST(EmbeddedQueue, what_is_asked_often_is_found_by_an_index) {
        {"phase = 1", "phase = 0 AND ready_at <= 5", "phase = 2 AND lease_until <= 5",
         "untold > 0 AND lease_until <= 5", "phase < 2 AND expires > 0 AND expires < 5",
         "phase = 3 AND dead = 0 AND untold = 0 AND finished_at <= 5", "dead = 1 AND id > 'x' ORDER BY id",
-        "dead = 1 AND finished_at <= 5", "phase = 1 ORDER BY priority DESC, ready_at, seq"}) {
+        "dead = 1 AND finished_at <= 5", "phase = 1 ORDER BY priority, ready_at, seq"}) {
     auto plan =
         connection.prepare("EXPLAIN QUERY PLAN SELECT seq FROM task WHERE " + std::string(condition)).plan();
     EXPECT_NE(plan.find("INDEX task_"), plan.npos) << condition << ": " << plan;

@@ -33,6 +33,11 @@ struct NewTask {
   int priority = 0;               // Celery's: 0 to 9, 0 first; 0-2, 3-5, 6-8 and 9 are served alike
 };
 
+// The step that a priority is served with: the largest of 0, 3, 6, 9 that is not above it (clamped to 0..9).
+constexpr int priority_step(int priority) {
+  return priority < 3 ? 0 : priority < 6 ? 3 : priority < 9 ? 6 : 9;
+}
+
 // A task handed to a worker until the lease ends.
 struct LeasedTask {
   std::string id = {}, name = {}, arguments = {}, user_id = {};
