@@ -130,10 +130,15 @@ ResultMeta make_started(std::string_view task_id, std::int64_t pid, std::string_
 }
 
 Json children_json(const std::vector<Child>& children) {
+  auto reference = [](Json id, Json parent) {
+    return Json::array({Json::array({std::move(id), std::move(parent)}), Json()});
+  };
   auto list = Json::array();
-  for (const auto& child : children)
-    list.items().push_back(
-        Json::array({Json::array({Json(child.id), Json::text_or_null(child.parent_id)}), Json()}));
+  for (const auto& child : children) {
+    // A parent stands there as a result of its own: a client unpacks it.
+    auto parent = child.parent_id.empty() ? Json() : reference(Json(child.parent_id), Json());
+    list.items().push_back(reference(Json(child.id), std::move(parent)));
+  }
   return list;
 }
 

@@ -71,7 +71,7 @@ std::string encode_result(const ResultMeta&);
 // wrong kind are read as absent.
 std::optional<ResultMeta> decode_result(std::string_view text, std::string* why = nullptr);
 
-// Children of a meta, as Python nests them: [[[id, null], null], …].
+// Children of a meta, as Python nests them: [[[id, null], null], [[id, [[parent, null], null]], null], …].
 Json children_json(const std::vector<Child>&);
 
 // A member of <group>.j: [1, id, state, result or exception].

@@ -127,6 +127,28 @@ std::optional<double> seconds_option(const Json& options, const char* name) {
   return seconds && *seconds > 0 && *seconds < 1e9 ? seconds : std::nullopt;
 }
 
+// Where a signature's outcome goes: of a chain its last step's, of a chord its body's, where it has none
+// itself.
+const Json& option_at_end(const Json& signature, const char* name) {
+  const auto* at = &signature;
+  while (!at->at("options").at(name).is_true()) {
+    const auto shape = shape_of(*at);
+    const auto& steps = at->at("kwargs").at("tasks").items();
+    if (shape == Shape::chain && !steps.empty())
+      at = &steps.back();
+    else if (shape == Shape::chord && at->at("kwargs").at("body").is_object())
+      at = &at->at("kwargs").at("body");
+    else
+      break;
+  }
+  return at->at("options").at(name);
+}
+
+std::string id_of(const Json& signature) {
+  const auto& id = option_at_end(signature, "task_id");
+  return id.is_text() ? id.text() : "";
+}
+
 class Publisher {
  public:
   Publisher(const TaskMessage& parent, Millis now) : parent_(parent), now_(now) {}
@@ -238,8 +260,7 @@ class Publisher {
         options_of(steps.back()).put(name, *value);
     auto reversed = upgrade_groups(std::move(steps));
     for (auto& step : reversed)
-      if (shape_of(step) != Shape::group && options_of(step).text_of("task_id").empty())
-        options_of(step).put("task_id", make_uuid());
+      if (shape_of(step) != Shape::group && id_of(step).empty()) options_of(step).put("task_id", make_uuid());
     auto first = std::move(reversed.back());
     reversed.pop_back();
     // What comes after this whole chain stands before it in the reversed list.
@@ -325,7 +346,7 @@ class Publisher {
       if (name != "link" && name != "link_error" && !value.is_null()) body_options.put(name, value);
     extend_option(body, "link", options.at("link"));
     extend_option(body, "link_error", options.at("link_error"));
-    if (options_of(body).text_of("task_id").empty()) options_of(body).put("task_id", make_uuid());
+    if (id_of(body).empty()) options_of(body).put("task_id", make_uuid());
     if (header.empty()) return expand(std::move(body), {Json::array()}, is_child);
 
     auto id = kwargs.at("header").at("options").text_of("task_id");
@@ -359,28 +380,6 @@ void publish_list(Publisher& publisher, const Json& list, const char* what, cons
   }
   if (list.is_object()) publisher.publish(list, args);
   for (const auto& signature : list.items()) publisher.publish(signature, args);
-}
-
-// Where a signature's outcome goes: of a chain its last step's, of a chord its body's, where it has none
-// itself.
-const Json& option_at_end(const Json& signature, const char* name) {
-  const auto* at = &signature;
-  while (!at->at("options").at(name).is_true()) {
-    const auto shape = shape_of(*at);
-    const auto& steps = at->at("kwargs").at("tasks").items();
-    if (shape == Shape::chain && !steps.empty())
-      at = &steps.back();
-    else if (shape == Shape::chord && at->at("kwargs").at("body").is_object())
-      at = &at->at("kwargs").at("body");
-    else
-      break;
-  }
-  return at->at("options").at(name);
-}
-
-std::string id_of(const Json& signature) {
-  const auto& id = option_at_end(signature, "task_id");
-  return id.is_text() ? id.text() : "";
 }
 
 // A task that will not run: it fails as its predecessor did.
