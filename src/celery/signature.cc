@@ -127,21 +127,21 @@ std::optional<double> seconds_option(const Json& options, const char* name) {
   return seconds && *seconds > 0 && *seconds < 1e9 ? seconds : std::nullopt;
 }
 
-// Where a signature's outcome goes: of a chain its last step's, of a chord its body's, where it has none
-// itself.
+// The signature whose end is this one's: of a chain the last step, of a chord the body; else nullptr.
+const Json* end_of(const Json& signature) {
+  const auto shape = shape_of(signature);
+  const auto& steps = signature.at("kwargs").at("tasks").items();
+  if (shape == Shape::chain && !steps.empty()) return &steps.back();
+  const auto& body = signature.at("kwargs").at("body");
+  return shape == Shape::chord && body.is_object() ? &body : nullptr;
+}
+
+// An option of a signature's end, or where that has none its own. A chord's own task_id is its group's,
+// mostly.
 const Json& option_at_end(const Json& signature, const char* name) {
-  const auto* at = &signature;
-  while (!at->at("options").at(name).is_true()) {
-    const auto shape = shape_of(*at);
-    const auto& steps = at->at("kwargs").at("tasks").items();
-    if (shape == Shape::chain && !steps.empty())
-      at = &steps.back();
-    else if (shape == Shape::chord && at->at("kwargs").at("body").is_object())
-      at = &at->at("kwargs").at("body");
-    else
-      break;
-  }
-  return at->at("options").at(name);
+  if (const auto* end = end_of(signature))
+    if (const auto& value = option_at_end(*end, name); !value.is_null()) return value;
+  return signature.at("options").at(name);
 }
 
 std::string id_of(const Json& signature) {
@@ -255,9 +255,11 @@ class Publisher {
       first_args.insert(first_args.end(), own.items().begin(), own.items().end());
     for (auto& step : steps) extend_option(step, "link_error", options.at("link_error"));
     extend_option(steps.back(), "link", options.at("link"));
-    for (const char* name : {"task_id", "group_id", "group_index", "chord"})
+    for (const char* name : {"group_id", "group_index", "chord"})
       if (const auto* value = options.find(name); value && !value->is_null())
         options_of(steps.back()).put(name, *value);
+    // What was frozen by its sender has its id already, and somebody waits for that.
+    if (id_of(steps.back()).empty()) options_of(steps.back()).put("task_id", options.at("task_id"));
     auto reversed = upgrade_groups(std::move(steps));
     for (auto& step : reversed)
       if (shape_of(step) != Shape::group && id_of(step).empty()) options_of(step).put("task_id", make_uuid());
@@ -342,11 +344,15 @@ class Publisher {
     if (!body.is_object()) throw Refusal{"A chord has no body."};
     auto& body_options = options_of(body);
     const auto& options = signature.at("options");
+    auto id_of_body = id_of(body);
     for (const auto& [name, value] : options.members())
-      if (name != "link" && name != "link_error" && !value.is_null()) body_options.put(name, value);
+      if (name != "link" && name != "link_error" && name != "task_id" && !value.is_null())
+        body_options.put(name, value);
+    if (id_of_body.empty()) id_of_body = options.text_of("task_id");
+    if (id_of_body.empty()) id_of_body = make_uuid();
+    if (id_of(body).empty()) body_options.put("task_id", id_of_body);
     extend_option(body, "link", options.at("link"));
     extend_option(body, "link_error", options.at("link_error"));
-    if (id_of(body).empty()) options_of(body).put("task_id", make_uuid());
     if (header.empty()) return expand(std::move(body), {Json::array()}, is_child);
 
     auto id = kwargs.at("header").at("options").text_of("task_id");
@@ -389,9 +395,7 @@ void skip(const Json& signature, const TaskMessage& parent, FollowUps& out) {
   message.task = signature.text_of("task");
   message.id = id_of(signature);
   message.group = option_at_end(signature, "group_id").text();
-  // An index of 0 is there, but not "true".
-  const auto& own = signature.at("options").at("group_index");
-  message.group_index = own.is_null() ? option_at_end(signature, "group_index").integer() : own.integer();
+  message.group_index = option_at_end(signature, "group_index").integer();
   message.root_id = parent.root();
   message.parent_id = parent.id;
   message.embed.put("chord", option_at_end(signature, "chord"));
