@@ -7,10 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include "queue/task_queue.h"
+
 namespace segments::celery::keys {
 
 inline constexpr std::string_view separator = "\x06\x16";
-inline constexpr std::array<int, 4> priority_steps{0, 3, 6, 9};
+inline constexpr std::array<int, 4> priority_steps{0, 3, 6, 9};  // see priority_step()
 inline constexpr int result_ttl_s = 86'400;
 inline constexpr int visibility_timeout_s = 3'600;
 
@@ -18,15 +20,6 @@ inline constexpr const char* unacked = "unacked";  // hash: tag -> [message, exc
 inline constexpr const char* unacked_index = "unacked_index";  // zset: tag -> seconds when taken or renewed
 inline constexpr const char* unacked_mutex = "unacked_mutex";  // whose sweep it is
 inline constexpr const char* default_queue = "celery";
-
-// The largest step that is not above the priority (which is clamped to 0..9).
-inline int priority_step(int priority) {
-  priority = std::clamp(priority, 0, 9);
-  int step = 0;
-  for (int candidate : priority_steps)
-    if (candidate <= priority) step = candidate;
-  return step;
-}
 
 // The list that holds a queue's messages of a priority.
 inline std::string queue_list(std::string_view queue, int priority) {
@@ -105,5 +98,10 @@ inline constexpr const char* dead_letter_items = "segments:dead_letters:items";
 inline constexpr const char* waiting = "segments:waiting";
 inline constexpr const char* running = "segments:running";
 inline constexpr const char* totals = "segments:totals";
+inline constexpr const char* workers = "segments:workers";
+inline constexpr const char* delayed = "segments:delayed";
+inline constexpr const char* expiring = "segments:expiring";
+inline constexpr const char* garbage = "segments:garbage";
+inline constexpr const char* dead_letter_ids = "segments:dead_letters:ids";
 
 }  // namespace segments::celery::keys
