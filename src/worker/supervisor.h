@@ -26,6 +26,8 @@ class Supervisor {
   void run(const std::atomic<bool>& stop);
 
  private:
+  static constexpr Millis patience_ms = 20;  // how long an order may wait behind one that runs
+
   // Slots (supervisor_slots.cc).
   void fit_slots();
   void start(Slot&);

@@ -14,7 +14,6 @@ namespace {
 
 constexpr Millis grace_ms = 400;        // between asking a group to end and killing it
 constexpr Millis soft_grace_ms = 2000;  // at a soft time limit, which leaves time to tidy up
-constexpr Millis patience_ms = 20;
 // On the way to a slot at once: it must never be that neither side reads because it waits to write.
 constexpr std::size_t most_bytes = 64 << 10;
 constexpr int misses_allowed = 3;

@@ -13,7 +13,6 @@ namespace {
 
 // Of the order in a slot that is ready: it reads nothing, so it is no slot any more.
 constexpr Millis longest_silence_ms = 10'000;
-constexpr Millis patience_ms = 20;  // how long an order may wait behind one that runs
 
 }  // namespace
 
