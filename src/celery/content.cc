@@ -22,7 +22,7 @@ constexpr auto base64_values = [] {
   return values;
 }();
 
-enum class Step { more, end, broken };
+enum class Inflation { more, end, broken };
 
 // Runs a decompressor over all of the bytes. `step(input, size, output, room)` moves on and changes all four.
 template <class F>
@@ -37,7 +37,7 @@ std::optional<std::string> inflate_all(std::string_view bytes, std::size_t most,
     std::size_t room = piece.size();
     auto state = step(input, left, output, room);
     std::size_t made = piece.size() - room;
-    if (state == Step::broken || (state == Step::more && made == 0 && left == left_before)) {
+    if (state == Inflation::broken || (state == Inflation::more && made == 0 && left == left_before)) {
       why = "The compressed body is broken.";
       return std::nullopt;
     }
@@ -46,7 +46,7 @@ std::optional<std::string> inflate_all(std::string_view bytes, std::size_t most,
       return std::nullopt;
     }
     out.append(piece.data(), made);
-    if (state == Step::end) break;
+    if (state == Inflation::end) break;
   }
   if (left == 0) return out;
   why = "Something follows the compressed body.";
@@ -67,8 +67,8 @@ std::optional<std::string> inflate_zlib(std::string_view bytes, std::size_t most
                        in = reinterpret_cast<const char*>(stream.next_in);
                        left = stream.avail_in;
                        room = stream.avail_out;
-                       if (state == Z_STREAM_END) return Step::end;
-                       return state == Z_OK || state == Z_BUF_ERROR ? Step::more : Step::broken;
+                       if (state == Z_STREAM_END) return Inflation::end;
+                       return state == Z_OK || state == Z_BUF_ERROR ? Inflation::more : Inflation::broken;
                      });
 }
 
@@ -87,8 +87,8 @@ std::optional<std::string> inflate_bzip2(std::string_view bytes, std::size_t mos
                        in = stream.next_in;
                        left = stream.avail_in;
                        room = stream.avail_out;
-                       if (state == BZ_STREAM_END) return Step::end;
-                       return state == BZ_OK ? Step::more : Step::broken;
+                       if (state == BZ_STREAM_END) return Inflation::end;
+                       return state == BZ_OK ? Inflation::more : Inflation::broken;
                      });
 }
 
@@ -99,19 +99,19 @@ std::optional<std::string> inflate_xz(std::string_view bytes, std::size_t most, 
   if (lzma_auto_decoder(&stream, most_memory, 0) != LZMA_OK)
     return why = "There is no memory to decompress.", std::nullopt;
   std::unique_ptr<lzma_stream, void (*)(lzma_stream*)> owner(&stream, lzma_end);
-  return inflate_all(bytes, most, why,
-                     [&](const char*& in, std::size_t& left, char*& out, std::size_t& room) {
-                       stream.next_in = reinterpret_cast<const std::uint8_t*>(in);
-                       stream.avail_in = left;
-                       stream.next_out = reinterpret_cast<std::uint8_t*>(out);
-                       stream.avail_out = room;
-                       auto state = lzma_code(&stream, LZMA_RUN);
-                       in = reinterpret_cast<const char*>(stream.next_in);
-                       left = stream.avail_in;
-                       room = stream.avail_out;
-                       if (state == LZMA_STREAM_END) return Step::end;
-                       return state == LZMA_OK || state == LZMA_BUF_ERROR ? Step::more : Step::broken;
-                     });
+  return inflate_all(
+      bytes, most, why, [&](const char*& in, std::size_t& left, char*& out, std::size_t& room) {
+        stream.next_in = reinterpret_cast<const std::uint8_t*>(in);
+        stream.avail_in = left;
+        stream.next_out = reinterpret_cast<std::uint8_t*>(out);
+        stream.avail_out = room;
+        auto state = lzma_code(&stream, LZMA_RUN);
+        in = reinterpret_cast<const char*>(stream.next_in);
+        left = stream.avail_in;
+        room = stream.avail_out;
+        if (state == LZMA_STREAM_END) return Inflation::end;
+        return state == LZMA_OK || state == LZMA_BUF_ERROR ? Inflation::more : Inflation::broken;
+      });
 }
 
 }  // namespace

@@ -69,12 +69,12 @@ struct CharSet {
   }
 };
 
-struct Step {
+struct RegexStep {
   enum class Kind { set, split, jump, begin, end, boundary, no_boundary, match } kind = Kind::match;
   std::size_t to = 0, other = 0;  // of split and jump, relative to the step itself until linked
   CharSet set;
 };
-using Program = std::vector<Step>;
+using Program = std::vector<RegexStep>;
 
 // Thrown and caught in this file alone: the pattern is none, or too large.
 struct BadPattern {};
@@ -96,8 +96,8 @@ class RegexCompiler {
     if (to.size() + piece.size() > max_program) throw BadPattern{};
     to.insert(to.end(), piece.begin(), piece.end());
   }
-  static Step forward(Step::Kind kind, std::size_t to, std::size_t other = 0) {
-    Step step;
+  static RegexStep forward(RegexStep::Kind kind, std::size_t to, std::size_t other = 0) {
+    RegexStep step;
     step.kind = kind;
     step.to = to;
     step.other = other;
@@ -116,9 +116,9 @@ class RegexCompiler {
     while (!at_end() && peek() == '|') {
       ++at_;
       auto right = read_sequence(depth);
-      Program both{forward(Step::Kind::split, 1, program.size() + 2)};
+      Program both{forward(RegexStep::Kind::split, 1, program.size() + 2)};
       append(both, program);
-      both.push_back(forward(Step::Kind::jump, right.size() + 1));
+      both.push_back(forward(RegexStep::Kind::jump, right.size() + 1));
       append(both, right);
       program = std::move(both);
     }
@@ -135,8 +135,8 @@ class RegexCompiler {
   }
 
   Program read_atom(int depth) {
-    Step step;
-    step.kind = Step::Kind::set;
+    RegexStep step;
+    step.kind = RegexStep::Kind::set;
     char32_t c = next();
     switch (c) {
       case '(':
@@ -148,10 +148,10 @@ class RegexCompiler {
         step.set = {{{'\n', '\n'}}, {}, true};
         break;
       case '^':
-        step.kind = Step::Kind::begin;
+        step.kind = RegexStep::Kind::begin;
         break;
       case '$':
-        step.kind = Step::Kind::end;
+        step.kind = RegexStep::Kind::end;
         break;
       case '\\':
         read_escape(step);
@@ -202,16 +202,16 @@ class RegexCompiler {
     }
   }
 
-  void read_escape(Step& step) {
+  void read_escape(RegexStep& step) {
     char32_t letter = next();
     if (std::u32string_view(U"dDwWsS").find(letter) != std::u32string_view::npos)
       step.set.shorthands += letter;
     else if (letter == 'b')
-      step.kind = Step::Kind::boundary;
+      step.kind = RegexStep::Kind::boundary;
     else if (letter == 'B')
-      step.kind = Step::Kind::no_boundary;
+      step.kind = RegexStep::Kind::no_boundary;
     else if (letter == 'A')
-      step.kind = Step::Kind::begin;
+      step.kind = RegexStep::Kind::begin;
     else if (letter == 'Z')
       throw BadPattern{};
     else
@@ -302,13 +302,13 @@ class RegexCompiler {
     for (std::size_t i = 0; i < least; ++i) append(program, piece);
     if (endless) {
       // split over the piece; the piece; back.
-      append(program, {forward(Step::Kind::split, 1, piece.size() + 2)});
+      append(program, {forward(RegexStep::Kind::split, 1, piece.size() + 2)});
       append(program, piece);
-      append(program, {forward(Step::Kind::jump, static_cast<std::size_t>(0) - (piece.size() + 1))});
+      append(program, {forward(RegexStep::Kind::jump, static_cast<std::size_t>(0) - (piece.size() + 1))});
       return program;
     }
     for (std::size_t i = least; i < most; ++i) {
-      append(program, {forward(Step::Kind::split, 1, piece.size() + 1)});
+      append(program, {forward(RegexStep::Kind::split, 1, piece.size() + 1)});
       append(program, piece);
     }
     return program;
@@ -336,8 +336,8 @@ class RegexRun {
         if (seen_[place]) continue;
         seen_[place] = true;
         const auto& step = program_[place];
-        if (step.kind == Step::Kind::match) return true;
-        if (step.kind == Step::Kind::set) {
+        if (step.kind == RegexStep::Kind::match) return true;
+        if (step.kind == RegexStep::Kind::set) {
           if (at < name_.size() && step.set.fits(name_[at])) then.push_back(place + 1);
         } else {
           follow(step, place, at, now);
@@ -349,8 +349,8 @@ class RegexRun {
   }
 
  private:
-  void follow(const Step& step, std::size_t place, std::size_t at, std::vector<std::size_t>& now) const {
-    using Kind = Step::Kind;
+  void follow(const RegexStep& step, std::size_t place, std::size_t at, std::vector<std::size_t>& now) const {
+    using Kind = RegexStep::Kind;
     if (step.kind == Kind::split) {
       now.push_back(place + step.to);
       now.push_back(place + step.other);
@@ -360,11 +360,12 @@ class RegexRun {
       now.push_back(place + 1);
     }
   }
-  bool holds(Step::Kind kind, std::size_t at) const {
-    if (kind == Step::Kind::begin) return at == 0;
-    if (kind == Step::Kind::end) return at == name_.size() || (at + 1 == name_.size() && name_[at] == '\n');
+  bool holds(RegexStep::Kind kind, std::size_t at) const {
+    if (kind == RegexStep::Kind::begin) return at == 0;
+    if (kind == RegexStep::Kind::end)
+      return at == name_.size() || (at + 1 == name_.size() && name_[at] == '\n');
     bool before = at > 0 && is_word(name_[at - 1]), after = at < name_.size() && is_word(name_[at]);
-    return (before != after) == (kind == Step::Kind::boundary);
+    return (before != after) == (kind == RegexStep::Kind::boundary);
   }
 
   const Program& program_;

@@ -13,7 +13,7 @@ constexpr std::size_t max_follow_up_bytes = 256
 constexpr int max_upgrades = 20;                    // groups within a chain that become chords in each other
 
 // Thrown and caught in this file alone: this signature is not published.
-struct Refusal {
+struct UnusableSignature {
   std::string sentence;
 };
 
@@ -67,7 +67,7 @@ Json& options_of(Json& signature) {
   if (!signature.at("options").is_object()) signature.put("options", Json::object());
   for (auto& [name, value] : signature.members())
     if (name == "options") return value;
-  throw Refusal{"A signature has no options."};  // not reached: it was just put there
+  throw UnusableSignature{"A signature has no options."};  // not reached: it was just put there
 }
 
 // More of a list option, which may stand as a single signature.
@@ -118,7 +118,7 @@ std::optional<Millis> time_option(const Json& options, const char* name, Millis 
   if (auto seconds = value.real(); seconds && std::abs(*seconds) < 1e11)
     return now + static_cast<Millis>(std::llround(*seconds * 1000));
   auto time = value.is_text() ? parse_iso_time(value.text(), std::string_view(name) == "eta") : std::nullopt;
-  if (!time) throw Refusal{std::string("A signature's ") + name + " is no time."};
+  if (!time) throw UnusableSignature{std::string("A signature's ") + name + " is no time."};
   return time;
 }
 
@@ -160,7 +160,7 @@ class Publisher {
       auto copy = signature;
       if (chain.is_true()) options_of(copy).put("chain", chain);
       expand(std::move(copy), partial, true);
-    } catch (const Refusal& refusal) {
+    } catch (const UnusableSignature& refusal) {
       out_.faults.push_back(refusal.sentence);
       out_.messages.resize(messages);
       out_.chord_sizes.resize(sizes);
@@ -172,7 +172,7 @@ class Publisher {
 
  private:
   void expand(Json signature, const std::vector<Json>& partial, bool is_child) {
-    if (!signature.is_object()) throw Refusal{"A signature is no object."};
+    if (!signature.is_object()) throw UnusableSignature{"A signature is no object."};
     switch (shape_of(signature)) {
       case Shape::task:
         return expand_task(std::move(signature), partial, is_child);
@@ -197,17 +197,17 @@ class Publisher {
     auto embed = weigh(message.embed), args = weigh(message.args), kwargs = weigh(message.kwargs);
     bytes_ += embed.bytes + args.bytes + kwargs.bytes;
     if (out_.messages.size() >= max_follow_ups || bytes_ > max_follow_up_bytes)
-      throw Refusal{"What the task asks to be published is too much."};
+      throw UnusableSignature{"What the task asks to be published is too much."};
     // One level more in the body.
     if (std::max({embed.depth, args.depth, kwargs.depth}) + 2 > max_json_depth)
-      throw Refusal{"What the task asks to be published is nested too deeply."};
+      throw UnusableSignature{"What the task asks to be published is nested too deeply."};
   }
 
   TaskMessage make_message(const Json& signature) const {
     const auto& options = signature.at("options");
     TaskMessage message;
     message.task = signature.text_of("task");
-    if (message.task.empty()) throw Refusal{"A signature names no task."};
+    if (message.task.empty()) throw UnusableSignature{"A signature names no task."};
     message.id = options.text_of("task_id");
     if (message.id.empty()) message.id = make_uuid();
     if (signature.at("args").is_array()) message.args = signature.at("args");
@@ -248,7 +248,7 @@ class Publisher {
   void expand_chain(const Json& signature, const std::vector<Json>& partial, bool is_child) {
     std::vector<Json> steps;
     splice(signature.at("kwargs").at("tasks").items(), steps, 0);
-    if (steps.empty()) throw Refusal{"A chain has no tasks."};
+    if (steps.empty()) throw UnusableSignature{"A chain has no tasks."};
     const auto& options = signature.at("options");
     auto first_args = partial;
     if (const auto& own = signature.at("args"); own.is_array() && !signature.at("immutable").is_true())
@@ -274,9 +274,9 @@ class Publisher {
 
   // Chains within a chain are one chain. What belongs to the end of an inner one goes to its last step.
   void splice(const std::vector<Json>& tasks, std::vector<Json>& out, int depth) {
-    if (depth > max_json_depth) throw Refusal{"A chain is nested too deeply."};
+    if (depth > max_json_depth) throw UnusableSignature{"A chain is nested too deeply."};
     for (const auto& task : tasks) {
-      if (!task.is_object()) throw Refusal{"A chain has something else than signatures in it."};
+      if (!task.is_object()) throw UnusableSignature{"A chain has something else than signatures in it."};
       if (shape_of(task) != Shape::chain) {
         out.push_back(task);
         continue;
@@ -298,7 +298,7 @@ class Publisher {
       auto step = std::move(steps.back());
       steps.pop_back();
       if (shape_of(step) == Shape::group && !reversed.empty()) {
-        if (++upgrades > max_upgrades) throw Refusal{"A chain has too many groups in it."};
+        if (++upgrades > max_upgrades) throw UnusableSignature{"A chain has too many groups in it."};
         step = make_chord(std::move(step), std::move(reversed.back()));
         reversed.pop_back();
       }
@@ -341,7 +341,7 @@ class Publisher {
     std::vector<Json> header;
     unroll(tasks_of(kwargs.at("header")), header);
     auto body = kwargs.at("body");
-    if (!body.is_object()) throw Refusal{"A chord has no body."};
+    if (!body.is_object()) throw UnusableSignature{"A chord has no body."};
     auto& body_options = options_of(body);
     const auto& options = signature.at("options");
     auto id_of_body = id_of(body);
