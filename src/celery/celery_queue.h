@@ -121,7 +121,8 @@ class CeleryQueue : public TaskQueue {
   redis::Reply fetch(std::string_view worker, int most, Millis now, int lease_ms);
   std::size_t take_fetched(const redis::Reply&, std::string_view worker, Millis now,
                            std::vector<LeasedTask>& out);
-  void judge(DeliveryPtr, int flag, Millis now, Fetched&);
+  void judge(std::shared_ptr<Delivery>, int flag, Millis now, Fetched&);
+  std::set<std::string> succeeded(const std::vector<std::string>& task_ids);
   void settle(Fetched&, std::string_view worker, Millis now);
   std::variant<std::string, PythonException> bind(const TaskMessage&) const;
   void store_started(const std::vector<DeliveryPtr>&, std::string_view worker);

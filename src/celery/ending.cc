@@ -60,14 +60,10 @@ void Ending::print(ScriptCall& call, Millis now) const {
   for (const auto& [id, meta_of_other] : others) call.add(id).add(meta_of_other);
 }
 
-namespace {
-
 void add_chord(Ending& ending, const TaskMessage& message, std::string_view status, const Json& result) {
   if (message.group.empty() || !message.embed.at("chord").is_true()) return;
   ending.chords.push_back({message, {message.id, std::string(status), result}});
 }
-
-}  // namespace
 
 void merge(FollowUps& into, FollowUps&& more) {
   auto append = [](auto& to, auto& from) {
@@ -115,13 +111,15 @@ void follow(Ending& ending, const PythonException& exception, Millis now) {
   add_chord(ending, message, ending.status, exception.json());
 }
 
-Ending make_death(DeliveryPtr delivery) {
+Ending make_return(DeliveryPtr delivery, Ending::Kind kind) {
   Ending ending{std::move(delivery)};
   const auto& held = *ending.delivery;
-  ending.kind = Ending::Kind::died;
-  ending.guarded = true;
+  ending.kind = kind;
+  ending.guarded = kind == Ending::Kind::died;
   ending.back = encode_restored(held.raw).value_or(held.raw);
+  // Where it was revoked meanwhile it does not wait: its owner is told, and its chord does not wait for it.
   ending.given = encode_given_up(held.task(), revoked_sentence, true);
+  add_chord(ending, held.message, "REVOKED", task_revoked("terminated").json());
   return ending;
 }
 

@@ -43,8 +43,8 @@ struct Ending {
   void print(ScriptCall&, Millis now) const;
 };
 
-// Its worker died: it waits again.
-Ending make_death(DeliveryPtr);
+// It waits again: handed back, or its worker died.
+Ending make_return(DeliveryPtr, Ending::Kind);
 // Its workers died too often: it has failed.
 Ending make_poisoned(DeliveryPtr, int deaths, Millis now);
 
@@ -57,6 +57,8 @@ void merge(FollowUps& into, FollowUps&& more);
 // A failure for good: result, dead letter, and its owner is told.
 void fail(Ending&, const PythonException&, const std::string& sentence, Millis now);
 void put_meta(Ending&, ResultMeta);
+// Its part, where it belongs to a chord.
+void add_chord(Ending&, const TaskMessage&, std::string_view status, const Json& result);
 // The score of a part among its chord's: "+inf" for one without an index.
 std::string chord_score(const TaskMessage&);
 

@@ -25,36 +25,35 @@ struct CeleryQueue::Fetched {
 
 namespace {
 
-// "not run" as a result: for unknown tasks, wrong arguments, what expired or was revoked.
-Ending make_drop(DeliveryPtr delivery, std::string status, ResultMeta meta, std::string error) {
+// "Not run" as an outcome: unknown tasks and wrong arguments.
+Ending refuse(DeliveryPtr delivery, const PythonException& exception, Millis now) {
   Ending ending{std::move(delivery)};
   ending.kind = Ending::Kind::drop;
-  ending.status = std::move(status);
-  ending.error = std::move(error);
-  put_meta(ending, std::move(meta));
+  ending.status = "FAILURE";
+  ending.error = exception.sentence();
+  ending.registered = exception.type != "NotRegistered";
+  follow(ending, exception, now);
+  put_meta(ending, make_failure(ending.delivery->message.id, exception, "", now));
   return ending;
 }
 
-Ending refuse(DeliveryPtr delivery, const PythonException& exception, Millis now) {
-  auto id = delivery->message.id;
-  auto ending =
-      make_drop(std::move(delivery), "FAILURE", make_failure(id, exception, "", now), exception.sentence());
-  ending.registered = exception.type != "NotRegistered";
-  follow(ending, exception, now);
+Ending make_done(DeliveryPtr delivery) {
+  Ending ending{std::move(delivery)};
+  ending.kind = Ending::Kind::drop;
+  ending.status = "SUCCESS";
   return ending;
 }
 
 Ending drop_revoked(DeliveryPtr delivery, bool expired, Millis now) {
-  auto id = delivery->message.id;
   const char* why = expired ? "expired" : "revoked";
-  auto ending =
-      make_drop(std::move(delivery), "REVOKED", make_revoked(id, why, now), expired ? expired_sentence : "");
+  Ending ending{std::move(delivery)};
+  ending.kind = Ending::Kind::drop;
+  ending.status = "REVOKED";
+  ending.error = expired ? expired_sentence : "";
+  put_meta(ending, make_revoked(ending.delivery->message.id, why, now));
   // Its owner is told of what nobody revoked.
   if (expired) ending.given = encode_given_up(ending.delivery->task(), expired_sentence, false);
-  // The other tasks of its chord must not wait for it.
-  const auto& message = ending.delivery->message;
-  if (!message.group.empty() && message.embed.at("chord").is_true())
-    ending.chords.push_back({message, {message.id, "REVOKED", task_revoked(why).json()}});
+  add_chord(ending, ending.delivery->message, "REVOKED", task_revoked(why).json());
   return ending;
 }
 
@@ -89,10 +88,11 @@ void CeleryQueue::note_received(const Delivery& delivery) {
 }
 
 // In Celery's order: known? expired or revoked? received; eta; rate limit.
-void CeleryQueue::judge(DeliveryPtr delivery, int flag, Millis at, Fetched& fetched) {
+void CeleryQueue::judge(std::shared_ptr<Delivery> delivery, int flag, Millis at, Fetched& fetched) {
   constexpr int begun = 0, revoked = 2;
   const auto& message = delivery->message;
   auto bound = bind(message);
+  if (auto* arguments = std::get_if<std::string>(&bound)) delivery->arguments = std::move(*arguments);
   if (auto* exception = std::get_if<PythonException>(&bound)) {
     log_warning("celery.task_refused",
                 {{"task", message.task}, {"task_id", message.id}, {"error", exception->repr()}});
@@ -168,9 +168,26 @@ void CeleryQueue::store_started(const std::vector<DeliveryPtr>& deliveries, std:
   call.run(redis_, store_script());
 }
 
+std::set<std::string> CeleryQueue::succeeded(const std::vector<std::string>& task_ids) {
+  std::set<std::string> done;
+  if (task_ids.empty()) return done;
+  redis::Command command("MGET");
+  for (const auto& id : task_ids) command.add(keys::task_meta(id));
+  auto metas = redis_.ask(command);
+  for (std::size_t i = 0; i < task_ids.size() && i < metas.items.size(); ++i) {
+    auto meta = metas.items[i].is_nil() ? std::nullopt : decode_result(metas.items[i].text);
+    if (meta && meta->status == "SUCCESS") done.insert(task_ids[i]);
+  }
+  return done;
+}
+
 std::size_t CeleryQueue::take_fetched(const redis::Reply& reply, std::string_view worker, Millis at,
                                       std::vector<LeasedTask>& out) {
-  Fetched fetched;
+  struct Held {
+    std::shared_ptr<Delivery> delivery;
+    int flag;
+  };
+  std::vector<Held> held;
   std::size_t count = 0;
   for (std::size_t i = 1; i + 3 < reply.items.size(); i += 4, ++count) {
     const auto& fence = reply.items[i].text;
@@ -182,7 +199,7 @@ std::size_t CeleryQueue::take_fetched(const redis::Reply& reply, std::string_vie
     auto* message = std::get_if<TaskMessage>(&decoded);
     if (flag == garbage || !message) {
       MessageFault fault;
-      if (message) fault.sentence = "The message has no properties that could be kept.";
+      if (message) fault.sentence = "The message is not one that Redis can read.";
       if (!message) fault = std::get<MessageFault>(decoded);
       bury(fault, raw, queue, flag == garbage ? "" : "segments-" + fence, flag == garbage ? fence : "", "",
            at);
@@ -194,9 +211,19 @@ std::size_t CeleryQueue::take_fetched(const redis::Reply& reply, std::string_vie
     delivery->raw = raw;
     delivery->own = find_own_header(*message);
     delivery->message = std::move(*message);
-    if (auto bound = bind(delivery->message); auto* text = std::get_if<std::string>(&bound))
-      delivery->arguments = std::move(*text);
-    judge(std::move(delivery), flag, at, fetched);
+    held.push_back({std::move(delivery), flag});
+  }
+  std::vector<std::string> again;
+  for (const auto& [delivery, flag] : held)
+    if (delivery->message.redelivered) again.push_back(delivery->message.id);
+  auto done = succeeded(again);
+  Fetched fetched;
+  for (auto& [delivery, flag] : held) {
+    // Delivered twice, and made good by the other run.
+    if (delivery->message.redelivered && done.contains(delivery->message.id))
+      fetched.dropped.push_back(make_done(std::move(delivery)));
+    else
+      judge(std::move(delivery), flag, at, fetched);
   }
   settle(fetched, worker, at);
   for (const auto& delivery : fetched.begun) out.push_back(delivery->task());

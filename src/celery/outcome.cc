@@ -47,10 +47,7 @@ Ending make_ending(const LeaseEnd& end, DeliveryPtr delivery, Millis now) {
       put_meta(ending, make_retry(id, runtime_error(text), text));
       break;
     case LeaseEnding::hand_back:
-      ending.kind = Ending::Kind::back;
-      ending.back = encode_restored(held.raw).value_or(held.raw);
-      ending.given = encode_given_up(held.task(), revoked_sentence, true);
-      break;
+      return make_return(ending.delivery, Ending::Kind::back);
     case LeaseEnding::fail:
     case LeaseEnding::time_limit:
     case LeaseEnding::soft_time_limit:

@@ -41,12 +41,15 @@ local function chords_went_on(item)
   end
 end
 
--- For good: what is stored and published for it.
-local function conclude(item)
+-- For good: who is told, and what is kept of it.
+local function tell(item, status)
   child_done(item.parent, 1)
+  count(item.counted, status, 1)
+  if status ~= item.status then return end
   if item.given ~= '' then give_up(item.id, now, item.given) end
   if item.letter ~= '' then bury(item.id, now, item.letter) end
-  count(item.counted, item.status, 1)
+end
+local function publish(item)
   for _, chord in ipairs(item.chords) do
     local key = 'celery-taskset-meta-' .. chord[1]
     call('ZADD', key .. '.j', chord[2], chord[3])
@@ -83,39 +86,42 @@ local function waits(item)
 end
 
 for i, item in ipairs(items) do
-  local key = task_key(item.id)
-  local stopped = revoked[i] and item.kind ~= 'drop' and call('HGET', key, 'status') == 'REVOKED'
-  local late = item.guard ~= '' and (tonumber(call('ZSCORE', 'segments:leases', item.tag) or '') or 0) > tonumber(item.guard)
+  local key, dropped = task_key(item.id), item.kind == 'drop'
+  local known = (dropped or revoked[i]) and call('HGET', key, 'status')
+  local stopped = known == 'REVOKED' and not dropped
+  local late = item.guard ~= '' and
+               (tonumber(call('ZSCORE', 'segments:leases', item.tag) or '') or 0) > tonumber(item.guard)
   if gone[item.tag] or late then
     taken[i] = 0
   elseif not held[i] then
     taken[i], gone[item.tag] = 0, true
-  elseif stopped then
-    taken[i] = (item.kind == 'back' or item.kind == 'died') and 1 or 0
-    if taken[i] == 1 then
-      gone[item.tag] = true
-      give_up(item.id, now, item.given)
-    end
-  elseif chords_went_on(item) then
+  elseif stopped and item.back == '' or stopped and item.kind == 'retry' then
+    taken[i] = 0
+  elseif (item.back == '' or stopped) and chords_went_on(item) then
     taken[i] = 2
   else
     taken[i], gone[item.tag] = 1, true
     local over = status_of(before[i]) == 'SUCCESS'
-    if item.meta ~= '' and not over then store(item.id, item.meta, ttl) end
-    if item.back ~= '' then
-      waits(item)
+    if stopped then
+      give_up(item.id, now, item.given)
+      publish(item)
+    elseif dropped and known and final[known] then
+      if not over then publish(item) end
     else
-      local status = over and 'SUCCESS' or item.status
-      call('HSET', key, 'name', item.name, 'user_id', item.user, 'status', status, 'finished_at', now, 'error',
-           item.error, unpack(status == 'SUCCESS' and {'progress', 100} or {}))
-      call('EXPIRE', key, 86400)
-      if item.kind == 'drop' and call('ZREM', 'segments:waiting', item.id) == 1 then count(item.name, waiting_status(item.retries), -1) end
-      -- Somebody else made it good meanwhile: what it asked for was published then.
-      if over then
-        child_done(item.parent, 1)
-        count(item.counted, 'SUCCESS', 1)
+      if item.meta ~= '' and not over then store(item.id, item.meta, ttl) end
+      if item.back ~= '' and not over then
+        waits(item)
       else
-        conclude(item)
+        local status = over and 'SUCCESS' or item.status
+        call('HSET', key, 'name', item.name, 'user_id', item.user, 'status', status, 'finished_at', now, 'error',
+             item.error, unpack(status == 'SUCCESS' and {'progress', 100} or {}))
+        call('EXPIRE', key, 86400)
+        if dropped and call('ZREM', 'segments:waiting', item.id) == 1 then
+          count(item.name, waiting_status(item.retries), -1)
+        end
+        tell(item, status)
+        -- Where somebody else made it good meanwhile, what it asked for was published then.
+        if not over then publish(item) end
       end
     end
   end

@@ -60,7 +60,8 @@ void CeleryQueue::restore_ended(const redis::Reply& ended, Millis at) {
     const auto& delivery = deliveries[i];
     log_warning("celery.lease_ended", {{"task_id", delivery->message.id}, {"task", delivery->message.task}});
     bool poison = std::strtol(deaths[i].text.c_str(), nullptr, 10) + 1 >= deaths_allowed;
-    endings.push_back(poison ? make_poisoned(delivery, deaths_allowed, at) : make_death(delivery));
+    endings.push_back(poison ? make_poisoned(delivery, deaths_allowed, at)
+                             : make_return(delivery, Ending::Kind::died));
   }
   end(endings, at);
 }
