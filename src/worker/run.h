@@ -42,6 +42,8 @@ struct Run {
   std::optional<Ending> ending = {};
   TaskOutcome outcome = {};  // as reported
   double runtime_s = 0;
+  int refusals = 0;                 // by the queue, of how it ended
+  Millis record_at = 0;             // not told again before
   int signal = 0;                   // that it was terminated with
   bool revocation_is_told = false;  // of one that was terminated
 };

@@ -166,6 +166,7 @@ void Supervisor::wait_for_slots() {
   std::int64_t nanoseconds = wait ? (rest ? rest * 1000 : wait * 1'000'000) : 0;
   timespec time{.tv_sec = nanoseconds / 1'000'000'000, .tv_nsec = nanoseconds % 1'000'000'000};
   int count = ppoll(sockets.data(), sockets.size(), &time, nullptr);
+  now_ = steady_ms();
   if (rest) {
     for (auto& slot : slots_)
       if (slot.is_usable()) read(slot);

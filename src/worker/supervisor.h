@@ -62,7 +62,8 @@ class Supervisor {
 
   // How runs ended (supervisor_record.cc).
   void record();
-  void record_these(std::vector<Run>&);
+  void record_singly(std::vector<Run>);
+  bool record_these(std::vector<Run>&);
   std::vector<bool> tell_endings(std::vector<Run>&, std::vector<LeaseEnd>&);
   LeaseEnd lease_end_of(const Run&);
   void note_end(const Run&, const LeaseEnd&, bool is_taken);
@@ -88,8 +89,7 @@ class Supervisor {
   std::map<std::string, std::uint64_t> started_;  // since the last show()
   std::mt19937_64 random_{std::random_device{}()};
   std::int64_t next_run_;
-  int reach_ = 1;  // how many orders each slot may be sent: more while all that is leased is short
-  bool record_singly_ = false;
+  int reach_ = 1;        // how many orders each slot may be sent: more while all that is leased is short
   bool changed_ = true;  // since the last show()
   bool stop_asked_ = false;
   Millis now_ = 0;  // of this turn of the loop

@@ -1,7 +1,6 @@
 // How runs ended: told to the queue, the log and the observer.
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -14,6 +13,7 @@ namespace segments {
 namespace {
 
 constexpr double longest_back_off_ms = 300'000;
+constexpr Millis longest_refusal_ms = 30'000;
 
 RunEnding run_ending_of(Ending ending, LeaseEnding told) {
   switch (ending) {
@@ -60,34 +60,47 @@ void Supervisor::record() {
     if (!run.folder.empty()) remove_run_folder(run.folder);
     run.folder.clear();
   }
-  auto ended = std::exchange(ended_, {});
-  if (!record_singly_) {
-    record_these(ended);
-    record_singly_ = !ended_.empty();
-    return;
-  }
-  // One of them may be what the queue cannot take: the others are not to wait for it.
-  for (auto& run : ended) {
-    std::vector<Run> one;
-    one.push_back(std::move(run));
-    record_these(one);
-  }
-  record_singly_ = !ended_.empty();
-  // The one that was asked first is the last the next time.
-  if (ended_.size() > 1) std::rotate(ended_.begin(), ended_.begin() + 1, ended_.end());
+  std::vector<Run> fresh, refused, later;
+  for (auto& run : ended_)
+    (now_ < run.record_at ? later : run.refusals ? refused : fresh).push_back(std::move(run));
+  ended_ = std::move(later);
+  record_these(fresh);
+  record_singly(std::move(refused));
 }
 
-void Supervisor::record_these(std::vector<Run>& runs) {
+// One of those that were refused together may be what the queue cannot take, and the others, and all else
+// that it is asked, are not to wait for that one.
+void Supervisor::record_singly(std::vector<Run> runs) {
+  int failures = 0;
+  for (auto& run : runs) {
+    Millis rests_until = queue_rests_until_;
+    std::vector<Run> one;
+    one.push_back(std::move(run));
+    if (record_these(one)) continue;
+    if (now_ < rests_until) continue;  // it was not asked
+    Run& last = ended_.back();
+    last.record_at = now_ + std::min<Millis>(longest_refusal_ms, 500 << std::min(last.refusals, 6));
+    // Two in a row mean that it takes nothing now.
+    if (++failures == 1) queue_rests_until_ = rests_until;
+  }
+}
+
+bool Supervisor::record_these(std::vector<Run>& runs) {
+  if (runs.empty()) return true;
   std::vector<LeaseEnd> ends;
   ends.reserve(runs.size());
   for (const auto& run : runs) ends.push_back(lease_end_of(run));
   std::vector<bool> taken;
   if (!ask("record", [&] { taken = tell_endings(runs, ends); })) {
-    std::move(runs.begin(), runs.end(), std::back_inserter(ended_));
-    return;
+    for (auto& run : runs) {
+      ++run.refusals;
+      ended_.push_back(std::move(run));
+    }
+    return false;
   }
   for (std::size_t i = 0; i < runs.size(); ++i) note_end(runs[i], ends[i], taken.at(i));
   lease_at_ = 0;
+  return true;
 }
 
 std::vector<bool> Supervisor::tell_endings(std::vector<Run>& runs, std::vector<LeaseEnd>& ends) {

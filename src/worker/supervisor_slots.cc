@@ -97,7 +97,10 @@ void Supervisor::watch_run(Slot& slot) {
   } else if (is_past(run.task->soft_time_limit_s)) {
     stop_run(slot, run.order, Ending::soft_timed_out);
   } else if (slot.runs.size() > 1 && age >= patience_ms) {
-    for (auto& waiting : take_back_waiting(slot, run.order)) place(std::move(waiting));
+    auto order = run.order;
+    read(slot);  // it may be this worker that had no time
+    if (slot.runs.empty() || slot.runs.front().order != order) return;
+    for (auto& waiting : take_back_waiting(slot, order)) place(std::move(waiting));
   }
 }
 
