@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "base/error.h"
 #include "base/ids.h"
@@ -267,6 +268,69 @@ TEST(CeleryOutage, nothing_is_lost_when_redis_dies_and_comes_back) {
   for (int i = 0; i < tasks; ++i)
     EXPECT_EQ(own.queue.find_task("t" + std::to_string(i))->status, TaskStatus::SUCCESS);
   set_log_level(LogLevel::info);
+}
+
+// The last part publishes the body, whoever else brings a part at the same moment.
+TEST_F(CeleryPeersTest, a_chord_whose_parts_end_together_goes_on_once) {
+  constexpr int parts = 240, workers = 4;
+  client.ask({"SET", keys::chord_size("g"), std::to_string(parts)});
+  for (int i = 0; i < parts; ++i) {
+    auto part = add_message("p" + std::to_string(i));
+    part.group = "g";
+    part.group_index = i;
+    part.embed.put(
+        "chord",
+        *read_json(R"({"task": "tasks.add", "args": [], "kwargs": {}, "options": {"task_id": "body"}})"));
+    push(part);
+  }
+  std::vector<std::thread> threads;
+  for (int n = 0; n < workers; ++n)
+    threads.emplace_back([&, n] {
+      OwnQueue mine(url(), options());
+      for (int size = n + 1;; size = size % 7 + 1) {
+        auto tasks = mine.queue.lease_tasks("w", size, lease_ms);
+        std::erase_if(tasks, [](const LeasedTask& task) { return task.id == "body"; });
+        if (tasks.empty()) return;
+        std::vector<LeaseEnd> ends;
+        for (const auto& task : tasks) ends.push_back({task, LeaseEnding::finish, task.id.substr(1)});
+        for (bool taken : mine.queue.end_leases(ends)) EXPECT_TRUE(taken);
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  // One of them may have leased the body, and left it.
+  clock += lease_ms;
+  auto tasks = own.queue.lease_tasks("w", 10, lease_ms);
+  ASSERT_EQ(tasks.size(), 1u);
+  EXPECT_EQ(tasks[0].id, "body");
+  auto results = own.queue.message_of(tasks[0].fence)->args.items().at(0);
+  ASSERT_EQ(results.items().size(), std::size_t{parts});
+  for (int i = 0; i < parts; ++i) EXPECT_EQ(results.items()[static_cast<std::size_t>(i)].integer(), i);
+  EXPECT_EQ(number({"EXISTS", keys::chord_parts("g"), keys::chord_size("g")}), 0);
+  // A part that is brought again changes nothing.
+  EXPECT_TRUE(own.queue.finish(tasks[0], "1"));
+  expect_nothing_held();
+}
+
+TEST_F(CeleryPeersTest, a_revoked_run_does_not_hold_up_its_chord) {
+  client.ask({"SET", keys::chord_size("g"), "2"});
+  for (int i = 0; i < 2; ++i) {
+    auto part = add_message("p" + std::to_string(i));
+    part.group = "g";
+    part.group_index = i;
+    part.embed.put("chord",
+                   *read_json(R"({"task": "tasks.add", "args": [], "options": {"task_id": "body"}})"));
+    push(part);
+  }
+  auto tasks = own.queue.lease_tasks("w", 2, lease_ms);
+  ASSERT_EQ(tasks.size(), 2u);
+  EXPECT_TRUE(own.queue.revoke("p0"));
+  EXPECT_TRUE(own.queue.finish(tasks[1], "1"));
+  EXPECT_TRUE(client.ask({"GET", "celery-task-meta-body"}).is_nil());
+  EXPECT_TRUE(own.queue.hand_back(tasks[0]));
+  auto meta = decode_result(client.ask({"GET", "celery-task-meta-body"}).text);
+  ASSERT_TRUE(meta);
+  EXPECT_EQ(meta->exception()->type, "ChordError");
+  expect_nothing_held();
 }
 
 // Messages that kill a Python worker among them.
