@@ -57,6 +57,7 @@ void Supervisor::lease() {
   ask("lease", [&] { tasks = queue_.lease_tasks(options_.name, most, options_.lease_ms); });
   lease_at_ = tasks.empty() ? now_ + options_.poll_ms : 0;
   if (tasks.empty()) return;
+  obey();  // a limit that was set before the task was queued holds for it
   // Twice as many the next time, so that few are leased in vain when something long comes between.
   int reach = std::min(2 * reach_, TaskPace::longest_queue);
   for (auto& task : tasks) {
