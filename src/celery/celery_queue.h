@@ -66,6 +66,7 @@ struct ParkedTask {
   TaskMessage message;
   Millis due = 0;
   std::int64_t fence = 0;
+  bool limited = false;  // by a rate limit; else it has an eta
 };
 
 class CeleryQueue : public TaskQueue {

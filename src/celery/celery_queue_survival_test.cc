@@ -147,6 +147,7 @@ TEST_F(CeleryPeersTest, ten_thousand_mutations_lose_none_of_the_good_ones) {
     seeds.push_back(encode_message(message));
   }
   constexpr int good = 500, mutations = 10'000;
+  std::vector<redis::Command> pushes;
   for (int i = 0; i < mutations; ++i) {
     auto raw = seeds[below(seeds.size())];
     for (auto changes = below(4) + 1; changes > 0 && !raw.empty(); --changes) {
@@ -172,9 +173,11 @@ TEST_F(CeleryPeersTest, ten_thousand_mutations_lose_none_of_the_good_ones) {
           break;
       }
     }
-    client.ask({"LPUSH", keys::queue_list("celery", static_cast<int>(below(10))), raw});
-    if (i % (mutations / good) == 0) push(add_message("good-" + std::to_string(i)));
+    pushes.push_back({"LPUSH", keys::queue_list("celery", static_cast<int>(below(10))), raw});
+    if (i % (mutations / good) == 0)
+      pushes.push_back({"LPUSH", "celery", encode_message(add_message("good-" + std::to_string(i)))});
   }
+  client.ask_all(pushes);
   std::set<std::string> ran;
   auto run_all = [&] {
     for (const auto& id : finish_all(own.queue))

@@ -54,17 +54,17 @@ class ChordPlanner {
   void drop_recorded(const std::vector<Ending*>& endings, const std::vector<Step>& steps) {
     std::vector<redis::Command> commands;
     for (const auto& step : steps) {
-      auto key = keys::chord_parts(step.group());
-      const auto& message = step.chord().message;
-      if (message.group_index)
-        commands.push_back({"ZCOUNT", key, chord_score(message), chord_score(message)});
-      else
-        commands.push_back({"ZSCORE", key, encode_chord_part(step.chord().part)});
+      auto score = chord_score(step.chord().message);
+      commands.push_back({"ZRANGEBYSCORE", keys::chord_parts(step.group()), score, score});
     }
     auto replies = redis_.ask_all(commands);
-    for (std::size_t i = 0; i < steps.size(); ++i)
-      if (steps[i].chord().message.group_index ? replies[i].integer > 0 : !replies[i].is_nil())
-        steps[i].chord().message.group.clear();
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      auto& message = steps[i].chord().message;
+      for (const auto& item : replies[i].items) {
+        auto part = decode_chord_part(item.text);
+        if (part && part->task_id == message.id) message.group.clear();
+      }
+    }
     for (auto* ending : endings)
       std::erase_if(ending->chords, [](const ChordStep& step) { return step.message.group.empty(); });
   }

@@ -147,7 +147,7 @@ void CeleryQueue::settle(Fetched& fetched, std::string_view worker, Millis at) {
   std::lock_guard lock(mutex_);
   for (const auto& delivery : fetched.begun) deliveries_[delivery->fence] = delivery;
   for (const auto& [delivery, due] : fetched.parked)
-    parked_[delivery->message.id] = {delivery->message, due, delivery->fence};
+    parked_[delivery->message.id] = {delivery->message, due, delivery->fence, delivery->message.eta != due};
   // Others of the cluster may have taken what was due.
   std::erase_if(parked_, [&](const auto& entry) { return entry.second.due + 60'000 < at; });
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "celery/celery_queue.h"
 #include "celery/ending.h"
@@ -108,7 +109,14 @@ std::vector<bool> CeleryQueue::end(std::vector<Ending>& endings, Millis at) {
   std::vector<bool> taken(endings.size());
   std::vector<std::size_t> open(endings.size());
   for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
-  while (!open.empty()) {
+  constexpr int attempts_at_chords = 50;
+  for (int attempt = 0; !open.empty(); ++attempt) {
+    // Each attempt fails only because another part was brought; unless what is kept of the chord is damaged.
+    if (attempt == attempts_at_chords)
+      for (auto i : open) {
+        log_error("celery.chord_damaged", {{"task_id", endings[i].delivery->message.id}});
+        endings[i].chords.clear();
+      }
     // What is planned holds for this attempt only.
     std::vector<Ending> planned;
     for (auto i : open) planned.push_back(endings[i].chords.empty() ? std::move(endings[i]) : endings[i]);
