@@ -2,11 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "app/config.h"
 #include "base/metrics.h"
-#include "embedded_queue/embedded_queue.h"
+#include "celery/celery_queue.h"
 #include "objects/directory.h"
 #include "services/services.h"
 #include "sqlite/stores.h"
@@ -24,19 +25,26 @@ class Engines {
  public:
   using Probe = std::function<MediaInfo(const std::string& location)>;
 
-  // Makes the data folder when it is absent. Throws Error when something cannot be opened.
-  Engines(const Config&, Probe);
+  // Makes the data folder when it is absent. Throws Error when something cannot be opened. `celery` says what
+  // a worker on Redis needs besides the configuration.
+  Engines(const Config&, Probe, celery::CeleryQueueOptions celery = {});
   Engines(const Engines&) = delete;
   Engines& operator=(const Engines&) = delete;
 
   Services& services() { return services_; }
   DirectoryObjectStore& directory() { return objects_; }
+  celery::CeleryQueue* celery() { return celery_; }  // null where the queue is another
+  redis::Client* redis() { return redis_.get(); }    // null where nothing uses Redis
 
  private:
+  std::unique_ptr<TaskQueue> make_queue(const Config&, celery::CeleryQueueOptions);
+
   ServiceSettings settings_;
   Metrics metrics_;
   SqliteStores stores_;
-  EmbeddedQueue queue_;
+  std::unique_ptr<redis::Client> redis_;
+  celery::CeleryQueue* celery_ = nullptr;
+  std::unique_ptr<TaskQueue> queue_;
   DirectoryObjectStore objects_;
   Platforms platforms_;
   Services services_;
