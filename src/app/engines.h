@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "celery/celery_queue.h"
 #include "objects/directory.h"
+#include "redis_events/relayed_event_log.h"
 #include "services/services.h"
 #include "sqlite/stores.h"
 
@@ -20,14 +21,18 @@ void make_data_folder(const Config&);
 // SEGMENTS_AUTH_SECRET, else the one kept in the data folder, made when there is none.
 std::string load_auth_secret(const Config&);
 
+struct EngineOptions {
+  celery::CeleryQueueOptions celery = {};  // of a worker; the configuration goes over it
+  bool relays_events = false;              // to Redis where there is one: of what runs for long
+};
+
 // Everything open that a server, a worker or a slot needs. Opened anew in each process, never over a fork.
 class Engines {
  public:
   using Probe = std::function<MediaInfo(const std::string& location)>;
 
-  // Makes the data folder when it is absent. Throws Error when something cannot be opened. `celery` says what
-  // a worker on Redis needs besides the configuration.
-  Engines(const Config&, Probe, celery::CeleryQueueOptions celery = {});
+  // Makes the data folder when it is absent. Throws Error when something cannot be opened.
+  Engines(const Config&, Probe, EngineOptions = {});
   Engines(const Engines&) = delete;
   Engines& operator=(const Engines&) = delete;
 
@@ -37,12 +42,14 @@ class Engines {
   redis::Client* redis() { return redis_.get(); }    // null where nothing uses Redis
 
  private:
-  std::unique_ptr<TaskQueue> make_queue(const Config&, celery::CeleryQueueOptions);
+  std::unique_ptr<TaskQueue> make_queue(const Config&, EngineOptions);
+  EventLog& events();
 
   ServiceSettings settings_;
   Metrics metrics_;
   SqliteStores stores_;
-  std::unique_ptr<redis::Client> redis_;
+  std::unique_ptr<redis::Client> redis_;  // null where nothing uses it
+  std::unique_ptr<RelayedEventLog> relayed_events_;
   celery::CeleryQueue* celery_ = nullptr;
   std::unique_ptr<TaskQueue> queue_;
   DirectoryObjectStore objects_;

@@ -167,7 +167,7 @@ Json hello(Desk& desk, const Json& arguments) {
   return Json::object({{"revoked", Json::texts(desk.hooks.revoked.list())}, {"clock", desk.clock.forward()}});
 }
 
-constexpr ControlCommand commands[] = {
+constexpr ControlCommand inspecting[] = {
     {"ping", ping},
     {"active", active},
     {"dump_active", active},
@@ -195,7 +195,7 @@ constexpr ControlCommand commands[] = {
 }  // namespace
 
 std::span<const ControlCommand> inspect_commands() {
-  return commands;
+  return inspecting;
 }
 
 }  // namespace segments::celery
