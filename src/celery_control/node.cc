@@ -202,12 +202,22 @@ void Node::take_event(std::string_view raw) {
     if (event.node == hooks_.node) continue;
     desk_.clock.adjust(event.clock);
     if (event.type != "worker-elect") continue;
-    // An election counts every node that is alive; this one stands for none.
+    // An election counts every node that is alive; this one stands for none. A Python worker that has counted
+    // all of them and knows of one candidate alone dies (kombu's sort_heap).
     auto id = event.fields.text_of("id");
-    if (id.empty()) continue;
+    if (id.empty() || !has_rival(id, event.node)) continue;
     auto answer = worker_elect_ack(source(), id);
     redis_.ask({"PUBLISH", keys::event_channel(redis_.url().db, answer.type), encode_event(answer)});
   }
+}
+
+bool Node::has_rival(const std::string& election, const std::string& candidate) {
+  for (const auto& [id, first] : elections_)
+    if (id == election) return first != candidate;
+  constexpr std::size_t most_elections = 100;
+  if (elections_.size() >= most_elections) elections_.pop_front();
+  elections_.emplace_back(election, candidate);
+  return false;
 }
 
 void Node::drop_revoked() {

@@ -48,6 +48,7 @@ class Node {
   void join_cluster();
   void take_control(std::string_view raw);
   void take_event(std::string_view raw);
+  bool has_rival(const std::string& election, const std::string& candidate);
   void reply(const ControlRequest&, const Json& payload);
   void drop_revoked();
   void mingle();
@@ -62,6 +63,7 @@ class Node {
   NodeHooks& hooks_;
   Desk desk_;
   Mingle mingle_;
+  std::deque<std::pair<std::string, std::string>> elections_;  // the newest, each with its first candidate
   Counter* undecodable_ = nullptr;
   Counter* overrun_ = nullptr;
 

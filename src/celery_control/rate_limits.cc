@@ -6,7 +6,9 @@
 namespace segments::celery {
 
 namespace {
-constexpr Millis longest_wait_ms = 10'000;
+constexpr Millis longest_wait_ms = 5'000;
+constexpr Millis most_late_ms = 50;
+constexpr int most_places = 200;
 constexpr std::size_t most_promises = 100'000;
 }  // namespace
 
@@ -43,12 +45,19 @@ Millis RateLimits::wait(std::string_view task, Millis at) {
   bool comes_again = !promised.empty() && *promised.begin() <= at;
   if (comes_again) promised.erase(promised.begin());
   if (at >= bucket.next) {
-    bucket.next = at + interval;
+    // The queue looks only now and then for what is due: what is late for that is made up, or the rate would
+    // be less.
+    Millis late = comes_again ? std::min({at - bucket.next, interval / 2, most_late_ms}) : 0;
+    bucket.next = at - late + interval;
     return 0;
   }
-  // New ones line up behind those that wait, so that they do not all ask at once for one place.
+  // The first place that nobody else was promised: all at once would ask in vain but for one.
   Millis turn = bucket.next;
-  if (!comes_again && !promised.empty()) turn = std::max(turn, *promised.rbegin() + interval);
+  for (int places = 0; places < most_places && turn < at + longest_wait_ms; ++places) {
+    auto other = promised.upper_bound(turn - interval);
+    if (other == promised.end() || *other >= turn + interval) break;
+    turn = *other + interval;
+  }
   Millis wait = std::clamp<Millis>(turn - at, 1, longest_wait_ms);
   if (promised.size() < most_promises) promised.insert(at + wait);
   return wait;

@@ -18,7 +18,7 @@ class RateLimits {
   std::string shown(std::string_view task) const;  // "" where there is no limit
 
   // For CeleryQueueOptions::limit. 0: it begins now. Otherwise it may ask again after so many ms, which is
-  // when its turn comes or 10 s, so that a new limit is soon seen by those that wait. `at` is a clock that
+  // when its turn comes or 5 s, so that a new limit is soon seen by those that wait. `at` is a clock that
   // does not go back.
   Millis wait(std::string_view task, Millis at);
 

@@ -49,7 +49,8 @@ std::string report_text(const Desk& desk) {
   text.append(system.sysname).append(" ").append(system.release).append(" arch:").append(system.machine);
   text += "\nloader   -> none, tasks are compiled in";
   text += "\nsettings -> transport:redis results:" + desk.redis.url().shown() + "\n";
-  for (const auto& [name, value] : shown_settings(desk).members())
+  auto settings = shown_settings(desk);
+  for (const auto& [name, value] : settings.members())
     text += "\n" + name + ": " + (value.is_text() ? value.text() : print_json(value));
   return text + "\n";
 }

@@ -218,7 +218,8 @@ class NodeTest : public testing::Test {
                 keys::binding_member(request.reply_routing_key, queue)});
     client.ask({"PUBLISH", keys::control_channel(0), encode_control_request(request)});
     auto answer = client.wait({"BRPOP", queue, "10"}, 10'000);
-    client.ask({"DEL", keys::binding(keys::reply_exchange)});
+    client.ask({"SREM", keys::binding(keys::reply_exchange),
+                keys::binding_member(request.reply_routing_key, queue)});
     if (answer.items.size() != 2) return std::nullopt;
     auto reply = decode_control_reply(answer.items[1].text);
     if (!reply || reply->nodes.size() != 1 || reply->ticket != "ticket") return std::nullopt;
