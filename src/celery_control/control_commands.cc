@@ -226,7 +226,7 @@ Json shutdown(Desk& desk, const Json&) {
   return {};
 }
 
-constexpr ControlCommand commands[] = {
+constexpr ControlCommand control_rows[] = {
     {"revoke", revoke},
     {"terminate", terminate},
     {"revoke_by_stamped_headers", revoke_by_stamps},
@@ -248,7 +248,7 @@ constexpr ControlCommand commands[] = {
 }  // namespace
 
 std::span<const ControlCommand> control_commands() {
-  return commands;
+  return control_rows;
 }
 
 }  // namespace segments::celery

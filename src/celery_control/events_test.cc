@@ -5,7 +5,7 @@ namespace segments::celery {
 
 namespace {
 
-const char* const tasks_py = R"py(
+const char* const python_tasks = R"py(
 import os, time
 from celery import Celery
 app = Celery('tasks')
@@ -50,7 +50,7 @@ def is_seen(id, *expected, host=node):
 }  // namespace
 
 TEST_F(NodeTest, every_event_is_as_celery_s_own_and_its_monitor_understands_them) {
-  std::ofstream(folder / "tasks.py") << tasks_py;
+  std::ofstream(folder / "tasks.py") << python_tasks;
   Beside python({"/usr/bin/python3", "-m", "celery", "-A", "tasks", "-b", url(), "--result-backend", url(),
                  "worker", "-P", "solo", "-n", "py@here", "-Q", "py", "-E"},
                 folder.path(), folder / "py.log");
