@@ -25,7 +25,8 @@ constexpr const char* usage =
     "usage: segments COMMAND [FLAGS]\n"
     "\n"
     "  serve                        the HTTP server, and a worker beside it\n"
-    "  worker [--concurrency N]     a worker alone, on the same data folder; with the queue redis also\n"
+    "  worker [--concurrency N]     a worker alone, on the same data folder\n"
+    "         [--beat]              that does the periodic work, too; with the queue redis also\n"
     "         [--queues A,B]        the queues that it takes tasks from,\n"
     "         [--hostname NAME]     its name among Celery's workers (%h: this host),\n"
     "         [-E]                  and that it sends Celery's task events from the start\n"
@@ -124,7 +125,8 @@ int run_serve(const std::vector<std::string>& arguments) {
 }
 
 int run_work(const std::vector<std::string>& arguments) {
-  Flags flags = parse_flags(arguments, {"concurrency", "queues", "hostname"}, {"-E", "--task-events"});
+  Flags flags =
+      parse_flags(arguments, {"concurrency", "queues", "hostname"}, {"-E", "--task-events", "--beat"});
   if (flags.contains("concurrency")) {
     if (flags.contains("workers"))
       throw WrongCall{"--concurrency and --workers mean the same; one is enough."};
@@ -137,7 +139,8 @@ int run_work(const std::vector<std::string>& arguments) {
   raise_open_files();
   WorkOptions options{.slots = config.workers,
                       .hostname = flags["hostname"],
-                      .task_events = flags.contains("-E") || flags.contains("--task-events")};
+                      .task_events = flags.contains("-E") || flags.contains("--task-events"),
+                      .has_beat = flags.contains("--beat")};
   for (const auto& queue : split(flags["queues"], ','))
     if (!trim(queue).empty()) options.queues.emplace_back(trim(queue));
   for (const auto& queue : options.queues)
@@ -176,7 +179,8 @@ int run_dead_letters(std::vector<std::string> arguments) {
 int print_help(const std::string& command) {
   if (command == "serve" || command == "worker") {
     std::cout << "usage: segments " << command
-              << (command == "worker" ? " [--concurrency N] [--queues A,B] [--hostname NAME] [-E]" : "")
+              << (command == "worker" ? " [--concurrency N] [--beat] [--queues A,B] [--hostname NAME] [-E]"
+                                      : "")
               << " [FLAGS]\n\nEach setting by its flag, its variable and what it may be:\n\n"
               << print_settings();
   } else {

@@ -18,6 +18,7 @@ struct WorkOptions {
   std::vector<std::string> queues = {};  // of the queue `redis`; empty: SEGMENTS_CELERY_QUEUE
   std::string hostname = {};  // "name@host" as Celery's nodes are called; empty: celery@<this host>
   bool task_events = false;   // sent from the start on
+  bool has_beat = false;      // does the periodic work besides
 };
 // Runs tasks until SIGTERM or SIGINT.
 int work(const Config&, const WorkOptions&);

@@ -44,6 +44,7 @@ struct Config {
   int media_memory_mb = 2048;
   int media_seconds = 3600;
   int media_threads = 0;
+  bool sync = true;
   std::int64_t social_syncs_per_minute = 600;
   std::int64_t requests_per_minute = 0;
   int io_threads = 2;
@@ -59,7 +60,7 @@ struct Config {
 BOOST_DESCRIBE_STRUCT(Config, (),
                       (data_dir, host, port, workers, auth, auth_secret, auth_none_anywhere, public_url,
                        cors_origins, store, objects, queue, extra_types, simulator_faults, max_upload_bytes,
-                       media_memory_mb, media_seconds, media_threads, social_syncs_per_minute,
+                       media_memory_mb, media_seconds, media_threads, sync, social_syncs_per_minute,
                        requests_per_minute, io_threads, log_level, log_file, redis_url, celery_queue,
                        celery_visibility_timeout, aws_region, aws_bucket_name, dynamodb_table_name))
 
@@ -139,6 +140,11 @@ constexpr Rule rule_of(Describes<Config>, std::string_view member) {
         .about =
             "Encoder threads that one task uses at once, shared out among at most 4 encoders of at most 4 "
             "threads each; 0 for as many as there are processors, up to 16"};
+  if (member == "sync")
+    return {
+        .about =
+            "Whether the counts of linked posts are read again by themselves, often while a post is young; "
+            "done by the workers of `serve` and by `segments worker --beat`"};
   if (member == "social_syncs_per_minute")
     return {
         .minimum = 0, .maximum = 1'000'000'000, .about = "Syncs that one user may ask for; 0 for no limit"};

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "app/beat.h"
 #include "app/commands.h"
 #include "app/engines.h"
 #include "app/env_file.h"
@@ -102,6 +103,7 @@ int work(const Config& config, const WorkOptions& wanted) {
   }
   options.slot_command = {own_program(), "worker-slot"};
   options.work_dir = work_folder(config);
+  auto beat = wanted.has_beat ? make_beat(config, engines) : nullptr;
   run_worker(engines.services().queue, options, stop_requested,
              [&](const LeasedTask& task, const std::string& error, bool revoked) {
                give_up_task(task, engines.services(), error, revoked);
