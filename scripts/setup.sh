@@ -11,7 +11,7 @@ packages=(
 )
 for argument in "$@"; do
   case "$argument" in
-    --test) packages+=(libgtest-dev python3 python3-pytest git openssl redis-server python3-celery python3-redis) ;;
+    --test) packages+=(libgtest-dev python3 python3-pytest git openssl redis-server python3-celery python3-redis celery) ;;
     --fuzz) packages+=(clang libclang-rt-14-dev) ;;
     --lint) packages+=(clang-format clang-tidy) ;;
     --bench) packages+=(nginx-light wrk python3) ;;
