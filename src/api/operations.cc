@@ -43,11 +43,7 @@ std::string print_totals(Totals& totals) {
     std::string name = "segments_" + series;
     std::string family = name.substr(0, name.find('{'));
     if (announced.insert(family).second)
-      text.append("# HELP ")
-          .append(family)
-          .append(" Counted by all processes together\n# TYPE ")
-          .append(family)
-          .append(" counter\n");
+      print_metric_head(text, family, "Counted by all processes together", "counter");
     text += name + " " + std::to_string(value) + "\n";
   }
   return text;

@@ -127,9 +127,7 @@ std::string arguments_of(const CompleteUpload& body, const Video& video) {
 
 // Its id is known beforehand: however often it is queued, it runs once.
 void queue_processing(const CompleteUpload& body, const Video& video, const Services& services) {
-  NewTask task = make_task(process_video_task, arguments_of(body, video), video.user_id);
-  task.id = process_task_id(video.video_id);
-  services.queue.enqueue(task);
+  services.queue.enqueue(make_process_task(video.video_id, arguments_of(body, video), video.user_id));
 }
 
 // Completed before: the same answer. A task that was not queued then, because the program died in between, is

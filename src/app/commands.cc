@@ -127,10 +127,10 @@ int run_work(const std::vector<std::string>& arguments) {
   if (flags.contains("concurrency")) {
     if (flags.contains("workers"))
       throw WrongCall{"--concurrency and --workers mean the same; one is enough."};
-    if (flags["concurrency"] == "0") throw WrongCall{"--concurrency is at least 1."};
     flags["workers"] = flags["concurrency"];
   }
   Config config = configure(flags);
+  if (flags.contains("concurrency") && config.workers == 0) throw WrongCall{"--concurrency is at least 1."};
   // 0 keeps `serve` from running tasks itself; this command runs some.
   if (config.workers == 0) config.workers = Config{}.workers;
   export_config(config);

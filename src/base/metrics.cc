@@ -80,8 +80,7 @@ void print_value(std::string& out, const std::string& name, const std::string& l
 template <class Families>
 void print_families(std::string& out, const Families& families, const char* type) {
   for (const auto& [name, family] : families) {
-    out += "# HELP " + name + " " + escape(family.help, false) + "\n";
-    out += "# TYPE " + name + " " + type + "\n";
+    print_metric_head(out, name, family.help, type);
     for (const auto& [labels, metric] : family.by_labels) print_value(out, name, labels, *metric);
   }
 }
@@ -97,6 +96,12 @@ auto& find_or_make(Families& families, std::string_view name, std::string_view h
 }
 
 }  // namespace
+
+void print_metric_head(std::string& out, std::string_view name, std::string_view help,
+                       std::string_view type) {
+  out.append("# HELP ").append(name).append(" ").append(escape(help, false)).append("\n");
+  out.append("# TYPE ").append(name).append(" ").append(type).append("\n");
+}
 
 const std::vector<double>& Histogram::bounds() {
   static const std::vector<double> seconds = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,

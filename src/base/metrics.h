@@ -74,4 +74,7 @@ class Metrics {
   std::vector<std::function<void(Metrics&)>> before_print_;
 };
 
+// The two lines before the series of one name. `type`: counter, gauge, histogram.
+void print_metric_head(std::string& out, std::string_view name, std::string_view help, std::string_view type);
+
 }  // namespace segments

@@ -39,6 +39,12 @@ std::string process_task_id(std::string_view video_id) {
   return "process-" + std::string(video_id);
 }
 
+NewTask make_process_task(std::string_view video_id, std::string arguments_json, std::string_view user_id) {
+  NewTask task = make_task(process_video_task, std::move(arguments_json), user_id);
+  task.id = process_task_id(video_id);
+  return task;
+}
+
 std::string create_segments_task_id(std::string_view video_id) {
   return "segments-" + std::string(video_id);
 }

@@ -29,6 +29,7 @@ NewTask make_task(std::string_view name, std::string arguments_json, std::string
 
 // The one task that cuts a video: however often it is queued, it runs once.
 std::string process_task_id(std::string_view video_id);
+NewTask make_process_task(std::string_view video_id, std::string arguments_json, std::string_view user_id);
 std::string create_segments_task_id(std::string_view video_id);
 
 }  // namespace segments

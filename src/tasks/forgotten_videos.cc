@@ -15,13 +15,11 @@ int queue_forgotten_videos(Services& services, Millis now) {
   while (true) {
     auto videos = services.videos.list_waiting_videos(now - usual_delay_ms, after, page);
     for (const auto& video : videos) {
-      std::string id = process_task_id(video.video_id);
-      if (services.queue.find_task(id)) continue;
-      NewTask task = make_task(process_video_task, video.task_arguments, video.user_id);
-      task.id = id;
+      NewTask task = make_process_task(video.video_id, video.task_arguments, video.user_id);
+      if (services.queue.find_task(task.id)) continue;
       services.queue.enqueue(task);
       ++queued;
-      log_warning("video.queued_late", {{"video_id", video.video_id}, {"task_id", id}});
+      log_warning("video.queued_late", {{"video_id", video.video_id}, {"task_id", task.id}});
     }
     if (videos.size() < page) return queued;
     after = videos.back().video_id;
