@@ -5,13 +5,13 @@ set -euo pipefail
 
 packages=(
   ca-certificates g++ cmake ninja-build pkg-config ccache
-  libboost1.81-dev libboost-json1.81-dev libsqlite3-dev libssl-dev
+  libboost1.81-dev libboost-json1.81-dev libsqlite3-dev libssl-dev zlib1g-dev libbz2-dev liblzma-dev
   libavformat-dev libavcodec-dev libavutil-dev
   ffmpeg fonts-dejavu-core curl jq bsdextrautils
 )
 for argument in "$@"; do
   case "$argument" in
-    --test) packages+=(libgtest-dev python3 python3-pytest git) ;;
+    --test) packages+=(libgtest-dev python3 python3-pytest git openssl redis-server python3-celery python3-redis celery) ;;
     --fuzz) packages+=(clang libclang-rt-14-dev) ;;
     --lint) packages+=(clang-format clang-tidy) ;;
     --bench) packages+=(nginx-light wrk python3) ;;

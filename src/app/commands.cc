@@ -27,10 +27,14 @@ constexpr const char* usage =
     "\n"
     "  serve                        the HTTP server, and a worker beside it\n"
     "  worker [--concurrency N]     a worker alone, on the same data folder\n"
+    "         [--beat]              that does the periodic work, too; with the queue redis also\n"
+    "         [--queues A,B]        the queues that it takes tasks from,\n"
+    "         [--hostname NAME]     its name among Celery's workers (%h: this host),\n"
+    "         [-E]                  and that it sends Celery's task events from the start\n"
     "  token --user NAME [--expires 30d]\n"
     "                               prints a token for the API (s, m, h, d, w; without: until the secret "
     "changes)\n"
-    "  dead-letters [list | show ID | requeue ID | drop ID]\n"
+    "  admin dead-letters [list | show ID | requeue ID | drop ID]\n"
     "                               tasks that failed for good, kept for 30 days\n"
     "  config                       the table of the settings in Markdown\n"
     "  openapi                      the OpenAPI document of the API\n"
@@ -48,11 +52,17 @@ struct WrongCall {
 
 using Flags = std::map<std::string, std::string>;
 
-// `own` are the command's flags besides the settings, by their names without dashes.
-Flags parse_flags(const std::vector<std::string>& arguments, const std::vector<std::string>& own) {
+// `own` are the command's flags besides the settings, by their names without dashes; `switches` those that
+// take no value, with their dashes.
+Flags parse_flags(const std::vector<std::string>& arguments, const std::vector<std::string>& own,
+                  const std::vector<std::string>& switches = {}) {
   Flags flags;
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     const auto& argument = arguments[i];
+    if (std::find(switches.begin(), switches.end(), argument) != switches.end()) {
+      flags[argument] = "yes";
+      continue;
+    }
     if (argument.size() < 3 || !argument.starts_with("--"))
       throw WrongCall{"\"" + argument + "\" is not understood."};
     auto equals = argument.find('=');
@@ -123,7 +133,8 @@ int run_serve(const std::vector<std::string>& arguments) {
 }
 
 int run_work(const std::vector<std::string>& arguments) {
-  Flags flags = parse_flags(arguments, {"concurrency"});
+  Flags flags =
+      parse_flags(arguments, {"concurrency", "queues", "hostname"}, {"-E", "--task-events", "--beat"});
   if (flags.contains("concurrency")) {
     if (flags.contains("workers"))
       throw WrongCall{"--concurrency and --workers mean the same; one is enough."};
@@ -135,11 +146,27 @@ int run_work(const std::vector<std::string>& arguments) {
   if (config.workers == 0) config.workers = Config{}.workers;
   export_config(config);
   raise_open_files();
-  return work(config, config.workers);
+  WorkOptions options{.slots = config.workers,
+                      .hostname = flags["hostname"],
+                      .task_events = flags.contains("-E") || flags.contains("--task-events"),
+                      .has_beat = flags.contains("--beat")};
+  for (const auto& queue : split(flags["queues"], ','))
+    if (!trim(queue).empty()) options.queues.emplace_back(trim(queue));
+  for (const auto& queue : options.queues)
+    if (const char* allowed = fault_of_celery_queue(queue))
+      throw WrongCall{"--queues takes names of " + std::string(allowed) + ", comma-separated."};
+  if (config.queue != QueueEngine::redis &&
+      (!options.queues.empty() || !options.hostname.empty() || options.task_events))
+    throw WrongCall{"--queues, --hostname and -E are for the queue redis (SEGMENTS_QUEUE)."};
+  return work(config, options);
 }
 
-// `segments dead-letters show ID --data-dir PATH`: words first, then the settings' flags.
+// `segments admin dead-letters show ID --data-dir PATH`: words first, then the settings' flags.
 int run_dead_letters(std::vector<std::string> arguments) {
+  if (arguments[0] == "admin") {
+    if (arguments.size() < 2 || arguments[1] != "dead-letters") throw WrongCall{"admin takes dead-letters."};
+    arguments.erase(arguments.begin());
+  }
   auto first_flag =
       std::find_if(arguments.begin() + 1, arguments.end(), [](const auto& a) { return a.starts_with("--"); });
   std::vector<std::string> words(arguments.begin() + 1, first_flag);
@@ -162,7 +189,9 @@ int run_dead_letters(std::vector<std::string> arguments) {
 
 int print_help(const std::string& command) {
   if (command == "serve" || command == "worker") {
-    std::cout << "usage: segments " << command << (command == "worker" ? " [--concurrency N]" : "")
+    std::cout << "usage: segments " << command
+              << (command == "worker" ? " [--concurrency N] [--beat] [--queues A,B] [--hostname NAME] [-E]"
+                                      : "")
               << " [FLAGS]\n\nEach setting by its flag, its variable and what it may be:\n\n"
               << print_settings();
   } else {
@@ -182,7 +211,7 @@ int dispatch(const std::vector<std::string>& arguments) {
   if (command == "worker") return run_work(arguments);
   if (command == "worker-slot") return work_in_slot(configure({}));
   if (command == "token") return print_token(arguments);
-  if (command == "dead-letters") return run_dead_letters(arguments);
+  if (command == "admin" || command == "dead-letters") return run_dead_letters(arguments);
   if (command == "openapi") return std::cout << make_openapi() << "\n", 0;
   if (command == "config") return std::cout << print_settings_markdown(), 0;
   if (command == "version" || command == "--version") return std::cout << "segments " << version << "\n", 0;

@@ -13,8 +13,15 @@ int run_command(const std::vector<std::string>& arguments);
 
 // Serves until SIGTERM or SIGINT.
 int serve(const Config&);
-// Runs tasks until SIGTERM or SIGINT, in `slots` child processes.
-int work(const Config&, int slots);
+struct WorkOptions {
+  int slots = 2;                         // child processes, a task in each
+  std::vector<std::string> queues = {};  // of the queue `redis`; empty: SEGMENTS_CELERY_QUEUE
+  std::string hostname = {};  // "name@host" as Celery's nodes are called; empty: celery@<this host>
+  bool task_events = false;   // sent from the start on
+  bool has_beat = false;      // does the periodic work besides
+};
+// Runs tasks until SIGTERM or SIGINT.
+int work(const Config&, const WorkOptions&);
 // A worker's child: runs tasks one after another. Descriptor 3 leads to the worker.
 int work_in_slot(const Config&);
 

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -12,6 +14,7 @@
 #include "app/env_file.h"
 #include "base/text.h"
 #include "describe/query.h"
+#include "redis/url.h"
 #include "social/simulator.h"
 
 namespace segments {
@@ -25,7 +28,7 @@ constexpr std::string_view prefix = "SEGMENTS_";
 constexpr const char* exported_mark = "SEGMENTS_ALL_EXPORTED";
 
 std::string quoted(std::string_view member, const std::string& text) {
-  return member == "auth_secret" ? "the value" : "\"" + text.substr(0, 100) + "\"";
+  return member == "auth_secret" || member == "redis_url" ? "the value" : "\"" + text.substr(0, 100) + "\"";
 }
 
 struct Given {
@@ -111,6 +114,22 @@ const char* fault_of_simulator_faults(std::string_view text) {
            "add up to 1 "
            "at most) and latency_ms (0 to 60000)";
   }
+}
+
+const char* fault_of_redis_url(std::string_view text) {
+  try {
+    redis::parse_url(text);
+    return nullptr;
+  } catch (const Error&) {
+    return "redis://[user:password@]host[:port][/db], rediss:// for TLS, or unix:///path";
+  }
+}
+
+const char* fault_of_celery_queue(std::string_view text) {
+  bool is_plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '-' || c == '.' || c == ':';
+  });
+  return is_plain && !text.empty() ? nullptr : "letters, digits, and _ - . :";
 }
 
 Config read_config(const ConfigSources& sources) {

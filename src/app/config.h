@@ -20,8 +20,8 @@ enum class StoreEngine { sqlite };
 BOOST_DESCRIBE_ENUM(StoreEngine, sqlite)
 enum class ObjectsEngine { directory };
 BOOST_DESCRIBE_ENUM(ObjectsEngine, directory)
-enum class QueueEngine { embedded };
-BOOST_DESCRIBE_ENUM(QueueEngine, embedded)
+enum class QueueEngine { embedded, redis };
+BOOST_DESCRIBE_ENUM(QueueEngine, embedded, redis)
 enum class ExtraType { original, thumbnail, audio };
 BOOST_DESCRIBE_ENUM(ExtraType, original, thumbnail, audio)
 
@@ -44,12 +44,15 @@ struct Config {
   int media_memory_mb = 2048;
   int media_seconds = 3600;
   int media_threads = 0;
+  bool sync = true;
   std::int64_t social_syncs_per_minute = 600;
   std::int64_t requests_per_minute = 0;
   int io_threads = 2;
   LogLevel log_level = LogLevel::info;
   std::string log_file;
-  std::string redis_url;
+  std::string redis_url = "redis://localhost:6379/0";
+  std::string celery_queue = "celery";
+  int celery_visibility_timeout = 3600;
   std::string aws_region;
   std::string aws_bucket_name;
   std::string dynamodb_table_name;
@@ -57,13 +60,15 @@ struct Config {
 BOOST_DESCRIBE_STRUCT(Config, (),
                       (data_dir, host, port, workers, auth, auth_secret, auth_none_anywhere, public_url,
                        cors_origins, store, objects, queue, extra_types, simulator_faults, max_upload_bytes,
-                       media_memory_mb, media_seconds, media_threads, social_syncs_per_minute,
-                       requests_per_minute, io_threads, log_level, log_file, redis_url, aws_region,
-                       aws_bucket_name, dynamodb_table_name))
+                       media_memory_mb, media_seconds, media_threads, sync, social_syncs_per_minute,
+                       requests_per_minute, io_threads, log_level, log_file, redis_url, celery_queue,
+                       celery_visibility_timeout, aws_region, aws_bucket_name, dynamodb_table_name))
 
 const char* fault_of_public_url(std::string_view);
 const char* fault_of_cors_origins(std::string_view);
 const char* fault_of_simulator_faults(std::string_view);
+const char* fault_of_redis_url(std::string_view);
+const char* fault_of_celery_queue(std::string_view);
 
 constexpr Rule rule_of(Describes<Config>, std::string_view member) {
   if (member == "data_dir")
@@ -92,7 +97,26 @@ constexpr Rule rule_of(Describes<Config>, std::string_view member) {
             .about = "Origins whose pages may call, comma-separated; `*` for any"};
   if (member == "store") return {.about = "Where records are kept"};
   if (member == "objects") return {.about = "Where media is kept"};
-  if (member == "queue") return {.about = "What carries tasks to workers"};
+  if (member == "queue")
+    return {
+        .about =
+            "What carries tasks to workers; `redis` speaks Celery's protocol, with Python's programs too"};
+  if (member == "redis_url")
+    return {.max_length = 4'000,
+            .check = fault_of_redis_url,
+            .about = "Redis of the queue `redis`, as redis://user:password@host:port/db; rediss:// for TLS"};
+  if (member == "celery_queue")
+    return {.min_length = 1,
+            .max_length = 200,
+            .check = fault_of_celery_queue,
+            .about = "Name of the queue in Redis that tasks go to"};
+  if (member == "celery_visibility_timeout")
+    return {
+        .minimum = 60,
+        .maximum = 31'536'000,
+        .about =
+            "Seconds after which Celery's workers take back what a dead one held; the same in every program "
+            "on that Redis"};
   if (member == "extra_types")
     return {.max_length = 100,
             .max_items = 3,
@@ -116,6 +140,11 @@ constexpr Rule rule_of(Describes<Config>, std::string_view member) {
         .about =
             "Encoder threads that one task uses at once, shared out among at most 4 encoders of at most 4 "
             "threads each; 0 for as many as there are processors, up to 16"};
+  if (member == "sync")
+    return {
+        .about =
+            "Whether the counts of linked posts are read again by themselves, often while a post is young; "
+            "done by the workers of `serve` and by `segments worker --beat`"};
   if (member == "social_syncs_per_minute")
     return {
         .minimum = 0, .maximum = 1'000'000'000, .about = "Syncs that one user may ask for; 0 for no limit"};

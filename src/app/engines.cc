@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/crypto.h"
+#include "embedded_queue/embedded_queue.h"
 #include "social/simulator.h"
 
 namespace segments {
@@ -63,14 +64,33 @@ std::string load_auth_secret(const Config& config) {
                                     : config.auth_secret;
 }
 
-Engines::Engines(const Config& config, Probe probe)
+std::unique_ptr<TaskQueue> Engines::make_queue(const Config& config, EngineOptions wanted) {
+  if (config.queue == QueueEngine::embedded)
+    return std::make_unique<EmbeddedQueue>(data_file(config, "queue.db"), now_ms, &metrics_);
+  redis_ = std::make_unique<redis::Client>(redis::parse_url(config.redis_url));
+  if (wanted.relays_events) relayed_events_ = std::make_unique<RelayedEventLog>(stores_.events(), *redis_);
+  auto& options = wanted.celery;
+  options.queue = config.celery_queue;
+  options.visibility_timeout_s = config.celery_visibility_timeout;
+  options.metrics = &metrics_;
+  auto queue = std::make_unique<celery::CeleryQueue>(*redis_, std::move(options));
+  celery_ = queue.get();
+  return queue;
+}
+
+EventLog& Engines::events() {
+  if (relayed_events_) return *relayed_events_;
+  return stores_.events();
+}
+
+Engines::Engines(const Config& config, Probe probe, EngineOptions options)
     : settings_(make_settings(config)),
       stores_(sqlite_options(config), &metrics_),
-      queue_(data_file(config, "queue.db"), now_ms, &metrics_),
+      queue_(make_queue(config, std::move(options))),
       objects_(data_file(config, "objects"), load_or_make_secret(data_file(config, "url.secret"))),
       platforms_(make_simulated_platforms(parse_simulator_faults(config.simulator_faults))),
-      services_{stores_.segments(), stores_.videos(), stores_.events(), stores_.totals(),
-                objects_,           &objects_,        queue_,           platforms_,
+      services_{stores_.segments(), stores_.videos(), events(), stores_.totals(),
+                objects_,           &objects_,        *queue_,  platforms_,
                 metrics_,           std::move(probe), settings_} {}
 
 }  // namespace segments

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "app/config.h"
 #include "base/metrics.h"
-#include "embedded_queue/embedded_queue.h"
+#include "celery/celery_queue.h"
 #include "objects/directory.h"
+#include "redis_events/relayed_event_log.h"
 #include "services/services.h"
 #include "sqlite/stores.h"
 
@@ -19,24 +21,37 @@ void make_data_folder(const Config&);
 // SEGMENTS_AUTH_SECRET, else the one kept in the data folder, made when there is none.
 std::string load_auth_secret(const Config&);
 
+struct EngineOptions {
+  celery::CeleryQueueOptions celery = {};  // of a worker; the configuration goes over it
+  bool relays_events = false;              // to Redis where there is one: of what runs for long
+};
+
 // Everything open that a server, a worker or a slot needs. Opened anew in each process, never over a fork.
 class Engines {
  public:
   using Probe = std::function<MediaInfo(const std::string& location)>;
 
   // Makes the data folder when it is absent. Throws Error when something cannot be opened.
-  Engines(const Config&, Probe);
+  Engines(const Config&, Probe, EngineOptions = {});
   Engines(const Engines&) = delete;
   Engines& operator=(const Engines&) = delete;
 
   Services& services() { return services_; }
   DirectoryObjectStore& directory() { return objects_; }
+  celery::CeleryQueue* celery() { return celery_; }  // null where the queue is another
+  redis::Client* redis() { return redis_.get(); }    // null where nothing uses Redis
 
  private:
+  std::unique_ptr<TaskQueue> make_queue(const Config&, EngineOptions);
+  EventLog& events();
+
   ServiceSettings settings_;
   Metrics metrics_;
   SqliteStores stores_;
-  EmbeddedQueue queue_;
+  std::unique_ptr<redis::Client> redis_;  // null where nothing uses it
+  std::unique_ptr<RelayedEventLog> relayed_events_;
+  celery::CeleryQueue* celery_ = nullptr;
+  std::unique_ptr<TaskQueue> queue_;
   DirectoryObjectStore objects_;
   Platforms platforms_;
   Services services_;

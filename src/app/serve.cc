@@ -19,12 +19,12 @@
 #include "app/worker_process.h"
 #include "base/log.h"
 #include "http/server.h"
-#include "tasks/forgotten_videos.h"
+#include "tasks/periodic.h"
 
 namespace segments {
 namespace {
 
-constexpr Millis day_ms = 24 * 3'600 * 1'000, events_kept_ms = 7 * day_ms, link_token_ms = 30 * day_ms;
+constexpr Millis link_token_ms = 30LL * 24 * 3'600 * 1'000;
 constexpr int worker_stop_seconds = 30;
 
 // Blocked before the first thread is made, so that the main thread alone takes them.
@@ -37,24 +37,22 @@ sigset_t block_signals() {
   return set;
 }
 
-// What nobody waits for: videos whose task was never queued, tasks whose lease ended, results and events that
-// are old, unfinished uploads.
+// What nobody waits for: unfinished uploads, and where this server has no worker that does it, everything
+// else that is swept.
 class Sweeper {
  public:
-  explicit Sweeper(Engines& engines)
-      : thread_([this, &engines](std::stop_token stop) { run(engines, stop); }) {}
+  Sweeper(Engines& engines, bool has_worker)
+      : thread_([this, &engines, has_worker](std::stop_token stop) { run(engines, has_worker, stop); }) {}
 
  private:
-  void run(Engines& engines, std::stop_token stop) {
+  void run(Engines& engines, bool has_worker, std::stop_token stop) {
     std::unique_lock lock(mutex_);
     auto pause = std::chrono::seconds(2);  // not while the first requests are answered
     while (!wake_.wait_for(lock, stop, pause, [&stop] { return stop.stop_requested(); })) {
       pause = std::chrono::seconds(60);
       try {
-        engines.services().queue.sweep();
-        queue_forgotten_videos(engines.services(), now_ms());
-        engines.services().events.remove_events_before(now_ms() - events_kept_ms);
         engines.directory().sweep(now_ms());
+        if (!has_worker) sweep(engines.services(), now_ms());
       } catch (const std::exception& error) {
         // The next round does what this one could not.
         log_warning("sweep.failed", {{"error", error.what()}});
@@ -118,7 +116,7 @@ void supervise(WorkerProcess& worker, const sigset_t& signals) {
 int serve(const Config& config) {
   mallopt(M_ARENA_MAX, 2);  // each arena keeps its own peak
   sigset_t signals = block_signals();
-  Engines engines(config, make_child_probe(config));
+  Engines engines(config, make_child_probe(config), {.relays_events = true});
   Services& services = engines.services();
   auto router = make_router(services);
   Server server(*router, server_options(config), &services.metrics);
@@ -128,7 +126,7 @@ int serve(const Config& config) {
 
   WorkerProcess worker(config.workers > 0);
   {
-    Sweeper sweeper(engines);
+    Sweeper sweeper(engines, config.workers > 0);
     supervise(worker, signals);
   }
   log_info("server.stopping");

@@ -6,10 +6,15 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <optional>
 
+#include "app/beat.h"
 #include "app/commands.h"
 #include "app/engines.h"
+#include "app/env_file.h"
 #include "app/self.h"
+#include "app/version.h"
+#include "celery_control/node.h"
 #include "tasks/run_task.h"
 #include "worker/worker.h"
 
@@ -28,10 +33,30 @@ void on_stop_signal(int number) {
   if (stop_requested.exchange(true)) _exit(128 + number);
 }
 
-std::string worker_name() {
+std::string host_name() {
   char host[256] = "localhost";
   gethostname(host, sizeof host - 1);
-  return "worker@" + std::string(host) + "-" + std::to_string(getpid());
+  return host;
+}
+
+// As Celery makes it: "clips" is clips@<host>, and %h stands for the host.
+std::string node_name(const std::string& given) {
+  std::string name = given.empty() ? "celery@%h" : given;
+  if (name.find('@') == std::string::npos) name += "@%h";
+  for (auto at = name.find("%h"); at != std::string::npos; at = name.find("%h"))
+    name.replace(at, 2, host_name());
+  return name;
+}
+
+celery::NodeOptions node_options(const Config& config, const WorkOptions& options, Metrics& metrics) {
+  celery::NodeOptions node;
+  node.task_events = options.task_events;
+  node.version = version;
+  node.metrics = &metrics;
+  for_each_member<Config>([&](const char* name, auto member) {
+    node.settings.emplace_back(key_of(name), setting_text(config.*member));
+  });
+  return node;
 }
 
 // A slot reads a stranger's file itself before an encoder with limits of its own does. The limit is one of
@@ -48,7 +73,7 @@ void limit_memory([[maybe_unused]] const Config& config) {
 
 }  // namespace
 
-int work(const Config& config, int slots) {
+int work(const Config& config, const WorkOptions& wanted) {
   mallopt(M_ARENA_MAX, 1);
   signal(SIGPIPE, SIG_IGN);
   for (int number : {SIGTERM, SIGINT}) {
@@ -56,12 +81,29 @@ int work(const Config& config, int slots) {
     action.sa_handler = on_stop_signal;
     sigaction(number, &action, nullptr);
   }
-  Engines engines(config, probe_media);
+  WorkerControls controls(wanted.slots);
+  std::optional<celery::NodeHooks> hooks;
+  EngineOptions engine_options{.relays_events = true};
+  if (config.queue == QueueEngine::redis) {
+    hooks.emplace(node_name(wanted.hostname));
+    hooks->attach(engine_options.celery);
+    engine_options.celery.consumed = wanted.queues;
+  }
+  Engines engines(config, probe_media, std::move(engine_options));
   WorkerOptions options;
-  options.name = worker_name();
-  options.slots = slots;
+  options.name = hooks ? hooks->node : "worker@" + host_name() + "-" + std::to_string(getpid());
+  options.slots = wanted.slots;
+  options.controls = &controls;
+  std::optional<celery::Node> node;
+  if (hooks) {
+    options.observer = &hooks->events;
+    node.emplace(redis::parse_url(config.redis_url), *engines.celery(), controls, *hooks,
+                 node_options(config, wanted, engines.services().metrics));
+    node->wait_for_peers();
+  }
   options.slot_command = {own_program(), "worker-slot"};
   options.work_dir = work_folder(config);
+  auto beat = wanted.has_beat ? make_beat(config, engines) : nullptr;
   run_worker(engines.services().queue, options, stop_requested,
              [&](const LeasedTask& task, const std::string& error, bool revoked) {
                give_up_task(task, engines.services(), error, revoked);

@@ -49,8 +49,9 @@ void WorkerProcess::keep_running() {
 void WorkerProcess::start() {
   // Only system calls between fork and exec: other threads may hold any lock.
   std::string program = own_program();
-  char command[] = "worker";
-  char* arguments[] = {program.data(), command, nullptr};
+  // The workers of one machine do its periodic work.
+  char command[] = "worker", beat[] = "--beat";
+  char* arguments[] = {program.data(), command, beat, nullptr};
   pid_t parent = getpid();
   pid_t child = fork();
   if (child == 0) {

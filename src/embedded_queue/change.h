@@ -16,7 +16,7 @@ bool EmbeddedQueue::change(std::string_view sql, const T&... values) {
 }
 
 // Within a write transaction: tasks whose leases ended wait again or, after too many deaths, fail.
-void end_leases(sqlite::Connection&, Millis now);
+void end_dead_leases(sqlite::Connection&, Millis now);
 // Within a write transaction: waiting tasks that may not begin any more are revoked.
 void expire_tasks(sqlite::Connection&, Millis now);
 

@@ -53,12 +53,12 @@ void insert(Connection& connection, const std::string& id, const NewTask& task, 
   connection.run("DELETE FROM task WHERE id = ? AND phase = 3 AND finished_at <= ?", id,
                  now - results_kept_ms);
   connection.run(
-      "INSERT INTO task (id, name, arguments, user_id, parent_id, priority, max_retries, time_limit_s, "
-      "expires,"
-      " phase, status, ready_at, created_at)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?) ON CONFLICT (id) DO NOTHING",
-      id, task.name, task.arguments, task.user_id, task.parent_id, task.priority, task.max_retries,
-      task.time_limit_s, task.expires, task.not_before > now ? 0 : 1, std::max(task.not_before, now), now);
+      "INSERT INTO task (id, name, arguments, user_id, parent_id, priority, max_retries, time_limit_s,"
+      " soft_time_limit_s, expires, phase, status, ready_at, created_at)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?) ON CONFLICT (id) DO NOTHING",
+      id, task.name, task.arguments, task.user_id, task.parent_id, priority_step(task.priority),
+      task.max_retries, task.time_limit_s, task.soft_time_limit_s, task.expires,
+      task.not_before > now ? 0 : 1, std::max(task.not_before, now), now);
 }
 
 }  // namespace
@@ -172,7 +172,7 @@ void EmbeddedQueue::sweep() {
   });
   if (!due) return;
   database_->write([&](Connection& connection) {
-    end_leases(connection, now);
+    end_dead_leases(connection, now);
     expire_tasks(connection, now);
     // They go on as ordinary results, which the next lines find too old.
     connection.run("UPDATE task SET dead = 0 WHERE dead = 1 AND finished_at <= ?",

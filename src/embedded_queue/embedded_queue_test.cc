@@ -12,6 +12,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "embedded_queue/schema.h"
 #include "queue/task_queue_contract.h"
 #include "sqlite/connection.h"
 
@@ -291,7 +292,7 @@ TEST(EmbeddedQueue, what_is_asked_often_is_found_by_an_index) {
        {"phase = 1", "phase = 0 AND ready_at <= 5", "phase = 2 AND lease_until <= 5",
         "untold > 0 AND lease_until <= 5", "phase < 2 AND expires > 0 AND expires < 5",
         "phase = 3 AND dead = 0 AND untold = 0 AND finished_at <= 5", "dead = 1 AND id > 'x' ORDER BY id",
-        "dead = 1 AND finished_at <= 5", "phase = 1 ORDER BY priority DESC, ready_at, seq"}) {
+        "dead = 1 AND finished_at <= 5", "phase = 1 ORDER BY priority, ready_at, seq"}) {
     auto plan =
         connection.prepare("EXPLAIN QUERY PLAN SELECT seq FROM task WHERE " + std::string(condition)).plan();
     EXPECT_NE(plan.find("INDEX task_"), plan.npos) << condition << ": " << plan;
@@ -302,6 +303,26 @@ TEST(EmbeddedQueue, what_is_asked_often_is_found_by_an_index) {
     auto plan = connection.prepare("EXPLAIN QUERY PLAN " + std::string(sql)).plan();
     EXPECT_NE(plan.find("INDEX task_"), plan.npos) << sql << ": " << plan;
   }
+}
+
+TEST(EmbeddedQueue, a_file_of_the_first_version_keeps_its_order) {
+  Folder folder;
+  {
+    auto first = queue_schema();
+    first.steps.resize(1);
+    sqlite::Connection connection({.file = folder.file()});
+    sqlite::migrate(connection, first);
+    for (const char* row : {"'low', -1", "'ordinary', 0", "'urgent', 5"})
+      connection.run(
+          "INSERT INTO task (id, priority, name, arguments, user_id, parent_id, max_retries, time_limit_s, "
+          "expires, phase, status, ready_at, created_at) VALUES (" +
+          std::string(row) + ", 'tasks.test', '{}', '', '', 3, 60, 0, 1, 'PENDING', 5, 5)");
+  }
+  EmbeddedQueue queue(folder.file());
+  queue.enqueue({.id = "new", .name = "tasks.test", .priority = 4});
+  std::vector<std::string> ids;
+  for (const auto& task : queue.lease_tasks("w", 10, 1000)) ids.push_back(task.id);
+  EXPECT_EQ(ids, (std::vector<std::string>{"ordinary", "urgent", "new", "low"}));
 }
 
 TEST(EmbeddedQueue, refuses_a_file_that_is_no_queue) {

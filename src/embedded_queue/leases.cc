@@ -22,6 +22,7 @@ LeasedTask leased_task_of(Statement& row) {
           .retries = static_cast<int>(row.integer(5)),
           .max_retries = static_cast<int>(row.integer(6)),
           .time_limit_s = static_cast<int>(row.integer(7)),
+          .soft_time_limit_s = static_cast<int>(row.integer(8)),
           .fence = 0};
 }
 
@@ -34,7 +35,7 @@ std::int64_t next_fence(Connection& connection) {
 
 }  // namespace
 
-void end_leases(Connection& connection, Millis now) {
+void end_dead_leases(Connection& connection, Millis now) {
   static const std::string error =
       "The worker died " + std::to_string(deaths_allowed) + " times while running it.";
   connection.run(
@@ -71,16 +72,15 @@ std::vector<LeasedTask> EmbeddedQueue::lease_tasks(std::string_view worker, int 
   });
   if (!due) return {};
   return database_->write([&](Connection& connection) {
-    end_leases(connection, now);
+    end_dead_leases(connection, now);
     expire_tasks(connection, now);
     connection.run("UPDATE task SET phase = 1 WHERE phase = 0 AND ready_at <= ?", now);
 
     std::vector<LeasedTask> tasks;
     std::vector<std::int64_t> seqs;
     auto row = connection.prepare(
-        "SELECT seq, id, name, arguments, user_id, retries, max_retries, time_limit_s FROM task WHERE phase "
-        "= 1"
-        " ORDER BY priority DESC, ready_at, seq LIMIT ?");
+        "SELECT seq, id, name, arguments, user_id, retries, max_retries, time_limit_s,"
+        " soft_time_limit_s FROM task WHERE phase = 1 ORDER BY priority, ready_at, seq LIMIT ?");
     row.with(most);
     while (row.step()) {
       seqs.push_back(row.integer(0));
@@ -174,13 +174,13 @@ std::vector<GivenUpTask> EmbeddedQueue::lease_given_up(int most, int lease_ms) {
     std::vector<GivenUpTask> given_up;
     std::vector<std::int64_t> seqs;
     auto row = connection.prepare(
-        "SELECT seq, id, name, arguments, user_id, retries, max_retries, time_limit_s,"
+        "SELECT seq, id, name, arguments, user_id, retries, max_retries, time_limit_s, soft_time_limit_s,"
         " coalesce(error, 'The task was revoked.'), untold FROM task"
         " WHERE untold > 0 AND lease_until <= ? ORDER BY lease_until LIMIT ?");
     row.with(now, most);
     while (row.step()) {
       seqs.push_back(row.integer(0));
-      given_up.push_back({leased_task_of(row), std::string(row.text(8)), row.integer(9) == 2});
+      given_up.push_back({leased_task_of(row), std::string(row.text(9)), row.integer(10) == 2});
     }
     for (std::size_t i = 0; i < given_up.size(); ++i) {
       given_up[i].task.fence = next_fence(connection);

@@ -95,14 +95,25 @@ CREATE TRIGGER child_phase AFTER UPDATE OF phase ON task
 END;
 )sql";
 
+// Priorities became Celery's, 0 served first in four steps, and `priority` holds the step. They were served
+// from the highest to the lowest before, with 0 for the ordinary ones.
+constexpr const char* celery_priorities = R"sql(
+DROP INDEX task_ready;
+UPDATE task SET priority = CASE WHEN priority >= 0 THEN 0 ELSE 9 END;
+CREATE INDEX task_ready ON task (priority, ready_at) WHERE phase = 1;
+ALTER TABLE task ADD COLUMN soft_time_limit_s INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 }  // namespace
 
 const sqlite::Schema& queue_schema() {
-  static const sqlite::Schema schema{0x53474d51,  // "SGMQ"
-                                     {[](sqlite::Connection& connection) {
-                                       connection.run_script(tables);
-                                       connection.run_script(triggers);
-                                     }}};
+  static const sqlite::Schema schema{
+      0x53474d51,  // "SGMQ"
+      {[](sqlite::Connection& connection) {
+         connection.run_script(tables);
+         connection.run_script(triggers);
+       },
+       [](sqlite::Connection& connection) { connection.run_script(celery_priorities); }}};
   return schema;
 }
 

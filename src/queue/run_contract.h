@@ -12,7 +12,8 @@ TEST_P(TaskQueueContract, a_leased_task_carries_everything_and_is_started) {
                             .arguments = R"({"text":"Žluť \"ok\"\n"})",
                             .user_id = "ada",
                             .max_retries = 7,
-                            .time_limit_s = 11});
+                            .time_limit_s = 11,
+                            .soft_time_limit_s = 7});
   auto task = lease_one();
   EXPECT_EQ(task.id, id);
   EXPECT_EQ(task.name, "tasks.test");
@@ -21,6 +22,7 @@ TEST_P(TaskQueueContract, a_leased_task_carries_everything_and_is_started) {
   EXPECT_EQ(task.retries, 0);
   EXPECT_EQ(task.max_retries, 7);
   EXPECT_EQ(task.time_limit_s, 11);
+  EXPECT_EQ(task.soft_time_limit_s, 7);
   auto state = state_of(id);
   EXPECT_EQ(state.status, TaskStatus::STARTED);
   EXPECT_EQ(state.worker, "w1");
@@ -112,10 +114,9 @@ TEST_P(TaskQueueContract, progress_is_shown_and_never_falls) {
 }
 
 TEST_P(TaskQueueContract, a_batch_counts_its_children) {
-  enqueue("batch");
+  enqueue("batch", 9);
   for (int i = 0; i < 4; ++i)
-    queue->enqueue(
-        {.id = "c" + std::to_string(i), .name = "tasks.child", .parent_id = "batch", .priority = 1});
+    queue->enqueue({.id = "c" + std::to_string(i), .name = "tasks.child", .parent_id = "batch"});
   queue->enqueue({.id = "c0", .name = "tasks.child", .parent_id = "batch"});
   EXPECT_EQ(state_of("batch").children, 4);
   EXPECT_EQ(state_of("batch").children_done, 0);
@@ -162,6 +163,49 @@ TEST_P(TaskQueueContract, health_counts_by_name_and_status) {
   Millis due = clock + 1000;
   advance(2000);
   EXPECT_EQ(queue->health().oldest_waiting, due);
+}
+
+// As a worker does it once a tick: whatever ended, each by itself, and what runs on is renewed together.
+TEST_P(TaskQueueContract, many_leases_end_and_are_renewed_at_once) {
+  for (std::string id : {"done", "again", "bad", "slow", "warned", "lost", "back", "runs", "off"})
+    enqueue(id);
+  auto tasks = queue->lease_tasks("w1", 9, lease_ms);
+  ASSERT_EQ(tasks.size(), 9u);
+  advance(lease_ms - 1);
+  EXPECT_EQ(queue->renew_all(tasks, lease_ms), std::vector<bool>(9, true));
+  EXPECT_TRUE(queue->revoke("off"));
+  auto stranger = tasks[0];
+  stranger.fence += 1'000'000;
+  EXPECT_EQ(queue->renew_all(std::vector{tasks[7], stranger, tasks[8]}, lease_ms),
+            (std::vector<bool>{true, false, false}));
+  std::vector<LeaseEnd> ends{
+      {tasks[0], LeaseEnding::finish, R"({"n":1})"},
+      {stranger, LeaseEnding::finish, "2"},
+      {tasks[1], LeaseEnding::retry, "Later.", clock + 1000},
+      {tasks[2], LeaseEnding::fail, "No."},
+      {tasks[3], LeaseEnding::time_limit, "It took too long."},
+      {tasks[4], LeaseEnding::soft_time_limit, "It was told to end."},
+      {tasks[5], LeaseEnding::worker_lost, "Its process died."},
+      {tasks[6], LeaseEnding::hand_back},
+      {tasks[8], LeaseEnding::finish, "3"},
+      {tasks[8], LeaseEnding::hand_back},
+      {tasks[0], LeaseEnding::fail, "It is over already."},
+  };
+  EXPECT_EQ(queue->end_leases(ends),
+            (std::vector<bool>{true, false, true, true, true, true, true, true, false, true, false}));
+  EXPECT_TRUE(queue->end_leases({}).empty());
+  EXPECT_TRUE(queue->renew_all({}, lease_ms).empty());
+  EXPECT_EQ(state_of("done").result->text, R"({"n":1})");
+  EXPECT_EQ(state_of("again").status, TaskStatus::RETRY);
+  EXPECT_EQ(state_of("slow").status, TaskStatus::FAILURE);
+  EXPECT_EQ(state_of("slow").error, "It took too long.");
+  EXPECT_EQ(state_of("warned").error, "It was told to end.");
+  EXPECT_EQ(state_of("lost").error, "Its process died.");
+  EXPECT_EQ(state_of("back").status, TaskStatus::PENDING);
+  EXPECT_EQ(state_of("runs").status, TaskStatus::STARTED);
+  EXPECT_EQ(queue->list_dead_letters("", 10).size(), 4u);
+  EXPECT_EQ(given_up().size(), 5u);
+  EXPECT_EQ(lease_ids(10), std::vector<std::string>{"back"});
 }
 
 TEST_P(TaskQueueContract, a_worker_heartbeat_is_seen_by_all) {

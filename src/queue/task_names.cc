@@ -7,11 +7,12 @@ namespace segments {
 const std::vector<TaskLimits>& task_limits() {
   constexpr int minute = 60, hour = 60 * minute;
   static const std::vector<TaskLimits> limits{
-      {process_video_task, 3, 12 * hour},
-      // Before the next videos: a job that is shown as completed is not to wait for its records behind them.
-      {create_segments_task, 5, 2 * hour, 1},
-      {sync_metrics_task, 5, 10 * minute},
-      {batch_sync_task, 3, 1 * hour},
+      // The long ones give way: a job that is shown as completed is not to wait for its records behind the next
+      // videos, nor a reader for one post's numbers.
+      {process_video_task, 3, 12 * hour, 3},
+      {create_segments_task, 5, 2 * hour, 0},
+      {sync_metrics_task, 5, 10 * minute, 0},
+      {batch_sync_task, 3, 1 * hour, 3},
   };
   return limits;
 }

@@ -19,7 +19,7 @@ struct TaskLimits {
   const char* name;
   int max_retries;
   int time_limit_s;
-  int priority = 0;  // higher first
+  int priority = 0;  // as NewTask's
 };
 
 const std::vector<TaskLimits>& task_limits();

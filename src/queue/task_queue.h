@@ -29,8 +29,14 @@ struct NewTask {
   int max_retries = 3;            // runs beyond the first
   int time_limit_s = 3600;        // of one run; then its process group is killed
   std::string parent_id = {};     // of the batch it belongs to
-  int priority = 0;               // higher first
+  int soft_time_limit_s = 0;      // of one run; then it is asked to end, and fails; 0: none
+  int priority = 0;               // Celery's: 0 to 9, 0 first; 0-2, 3-5, 6-8 and 9 are served alike
 };
+
+// The step that a priority is served with: the largest of 0, 3, 6, 9 that is not above it (clamped to 0..9).
+constexpr int priority_step(int priority) {
+  return priority < 3 ? 0 : priority < 6 ? 3 : priority < 9 ? 6 : 9;
+}
 
 // A task handed to a worker until the lease ends.
 struct LeasedTask {
@@ -38,6 +44,7 @@ struct LeasedTask {
   int retries = 0;            // runs that failed before
   int max_retries = 3;
   int time_limit_s = 3600;
+  int soft_time_limit_s = 0;
   std::int64_t fence = 0;     // of this lease: what is written with an older one is refused
 };
 
@@ -88,6 +95,23 @@ struct GivenUpTask {
   bool revoked = false;  // while it ran; else it failed, or was not begun before it expired
 };
 
+// How a lease ends.
+enum class LeaseEnding {
+  finish,           // text: the result's JSON
+  retry,            // text: one plain sentence, as of all that follow
+  fail,             // final; kept as a dead letter
+  time_limit,       // fail: a run was killed at its time limit
+  soft_time_limit,  // fail: a run was ended at its soft time limit
+  worker_lost,      // fail: the process that ran it died, and no retry is left
+  hand_back,        // not run, or cut off by a stop: ready at once, not counted as a retry; no text
+};
+struct LeaseEnd {
+  LeasedTask task;
+  LeaseEnding ending = LeaseEnding::finish;
+  std::string text = {};
+  Millis not_before = 0;  // of a retry
+};
+
 class TaskQueue {
  public:
   virtual ~TaskQueue() = default;
@@ -110,6 +134,9 @@ class TaskQueue {
   virtual bool retry(const LeasedTask&, std::string_view error, Millis not_before) = 0;
   virtual bool fail(const LeasedTask&, std::string_view error) = 0;  // final; kept as a dead letter
   virtual bool hand_back(const LeasedTask&) = 0;                     // not run, or cut off by a stop: ready at once, not counted as a retry
+  // Many at once, each by itself as by the verbs above. One answer for each, in order. Where it throws some may have been taken.
+  virtual std::vector<bool> end_leases(std::span<const LeaseEnd>);
+  virtual std::vector<bool> renew_all(std::span<const LeasedTask>, int lease_ms);
   virtual std::vector<std::string> revoked_tasks(const std::vector<std::string>& task_ids) = 0;  // which of these are revoked
 
   // Giving up happens at least once, whoever dies: each task that failed (by fail, or because its workers kept dying),

@@ -44,10 +44,10 @@ TEST_P(TaskQueueContract, a_known_id_is_not_queued_again) {
 }
 
 TEST_P(TaskQueueContract, many_are_queued_at_once_and_known_ones_left_alone) {
-  enqueue("b", 7);
-  std::vector<NewTask> tasks{{.id = "a", .name = "tasks.test", .priority = 1},
+  enqueue("b", 2);
+  std::vector<NewTask> tasks{{.id = "a", .name = "tasks.test", .priority = 5},
                              {.id = "b", .name = "tasks.other", .priority = 9},
-                             {.name = "tasks.test", .parent_id = "a"},
+                             {.name = "tasks.test", .parent_id = "a", .priority = 9},
                              {.id = "a", .name = "tasks.other"}};
   queue->enqueue_all(tasks);
   queue->enqueue_all({});
@@ -60,16 +60,20 @@ TEST_P(TaskQueueContract, many_are_queued_at_once_and_known_ones_left_alone) {
   EXPECT_EQ(leased[2].size(), 26u);
 }
 
+// Celery's: 0 is served first, and the priorities of a step (0-2, 3-5, 6-8, 9) are served alike.
 TEST_P(TaskQueueContract, priority_goes_first_then_age) {
-  enqueue("a");
-  enqueue("b");
+  enqueue("nine", 9);
+  enqueue("beyond", 1'000);
+  enqueue("six", 6);
   advance(1);
-  enqueue("low", -3);
-  enqueue("high", 5);
-  enqueue("c");
-  enqueue("higher", 9);
-  EXPECT_EQ(lease_ids(4), (std::vector<std::string>{"higher", "high", "a", "b"}));
-  EXPECT_EQ(lease_ids(4), (std::vector<std::string>{"c", "low"}));
+  enqueue("five", 5);
+  enqueue("eight", 8);
+  enqueue("three", 3);
+  enqueue("two", 2);
+  enqueue("zero", 0);
+  enqueue("negative", -3);
+  EXPECT_EQ(lease_ids(4), (std::vector<std::string>{"two", "zero", "negative", "five"}));
+  EXPECT_EQ(lease_ids(9), (std::vector<std::string>{"three", "six", "eight", "nine", "beyond"}));
 }
 
 TEST_P(TaskQueueContract, nothing_is_leased_where_nothing_is_asked_for) {
@@ -80,7 +84,7 @@ TEST_P(TaskQueueContract, nothing_is_leased_where_nothing_is_asked_for) {
 }
 
 TEST_P(TaskQueueContract, a_delayed_task_waits_for_its_time) {
-  queue->enqueue({.id = "later", .name = "tasks.test", .not_before = clock + 1000, .priority = 9});
+  queue->enqueue({.id = "later", .name = "tasks.test", .not_before = clock + 1000});
   enqueue("now");
   EXPECT_EQ(state_of("later").next_attempt_at, format_time(clock + 1000));
   EXPECT_EQ(lease_ids(10), std::vector<std::string>{"now"});
@@ -92,8 +96,8 @@ TEST_P(TaskQueueContract, a_delayed_task_waits_for_its_time) {
 
 TEST_P(TaskQueueContract, a_delayed_task_does_not_hold_up_others_of_its_priority) {
   for (int i = 0; i < 150; ++i)
-    queue->enqueue({.name = "tasks.test", .not_before = clock + hour_ms, .priority = i % 3});
-  enqueue("now");
+    queue->enqueue({.name = "tasks.test", .not_before = clock + hour_ms, .priority = i % 9});
+  enqueue("now", 9);
   EXPECT_EQ(lease_ids(10), std::vector<std::string>{"now"});
 }
 

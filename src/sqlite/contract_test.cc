@@ -3,6 +3,7 @@
 #include "sqlite/stores.h"
 #include "sqlite/test_folder.h"
 #include "store/event_log_contract.h"
+#include "store/followed_posts_contract.h"
 #include "store/segment_list_contract.h"
 #include "store/segment_store_contract.h"
 #include "store/video_store_contract.h"
@@ -28,6 +29,7 @@ const StoresFactory sqlite_factory{"Sqlite", [] { return std::make_unique<Sqlite
 }  // namespace
 
 INSTANTIATE_TEST_SUITE_P(Stores, SegmentStoreContract, testing::Values(sqlite_factory), name_of_factory);
+INSTANTIATE_TEST_SUITE_P(Stores, FollowedPostsContract, testing::Values(sqlite_factory), name_of_factory);
 INSTANTIATE_TEST_SUITE_P(Stores, SegmentListContract, testing::Values(sqlite_factory), name_of_factory);
 INSTANTIATE_TEST_SUITE_P(Stores, VideoStoreContract, testing::Values(sqlite_factory), name_of_factory);
 INSTANTIATE_TEST_SUITE_P(Stores, EventLogContract, testing::Values(sqlite_factory), name_of_factory);

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "sqlite/followed_posts.h"
 #include "sqlite/schema.h"
 #include "sqlite/segment_queries.h"
 #include "sqlite/stores.h"
@@ -113,6 +114,50 @@ TEST(Migrations, KeepOldRemovalsForTheOwnersThatCanBeFound) {
             CreateOutcome::Kind::foreign_video);
   EXPECT_TRUE(stores.videos().claim_video("forgotten", "carl", true)) << "where no ownership is checked";
   EXPECT_TRUE(stores.videos().claim_video("alive", "bob"));
+}
+
+TEST(Migrations, FollowThePostsThatWereLinkedBefore) {
+  TestFolder folder;
+  auto file = folder.path() / "segments.db";
+  constexpr Millis day_ms = 24 * 3'600'000;
+  const Millis posted = now_ms() - 100 * day_ms;
+  {
+    SqliteStores stores({.file = file});
+    Segment segment = contract::make_segment("v1", 1);
+    auto& posts = segment.social_media_usage;
+    for (const char* post_id : {"unread", "read", "reported", "of unknown age"})
+      posts.push_back(contract::make_post(SocialMediaPlatform::tiktok, post_id));
+    posts[1].posted_at = format_time(posted);
+    posts[1].last_synced = format_time(now_ms());
+    posts[2].source = MetricsSource::reported;
+    posts[3].post_id = "old";
+    posts[3].last_synced = format_time(now_ms());
+    segment.created_at = format_time(now_ms() - 25 * day_ms);
+    stores.segments().create_segment(segment);
+    stores.segments().create_segment(contract::make_segment("v1", 2));
+  }
+  // As the file was before.
+  Connection({.file = file}).run_script("DROP TABLE \"followed_posts\"; PRAGMA user_version=2");
+  SqliteStores stores({.file = file});
+  auto due = [&](Millis now) {
+    std::vector<std::string> ids;
+    for (const auto& post : stores.segments().list_due_posts(now, 10)) ids.push_back(post.post_id);
+    return ids;
+  };
+  EXPECT_EQ(due(now_ms()), std::vector<std::string>{"unread"});
+  EXPECT_EQ(due(now_ms() + 6 * day_ms), (std::vector<std::string>{"unread", "old"}));
+  EXPECT_EQ(due(now_ms() + 89 * day_ms), (std::vector<std::string>{"unread", "old"}));
+  EXPECT_EQ(due(now_ms() + 90 * day_ms), (std::vector<std::string>{"unread", "old", "read"}));
+}
+
+TEST(Store, FindsDuePostsByTheirIndexAlone) {
+  TestFolder folder;
+  auto file = folder.path() / "segments.db";
+  { SqliteStores stores({.file = file}); }
+  Connection connection({.file = file});
+  auto plan = connection.prepare(std::string("EXPLAIN QUERY PLAN ") + due_posts_sql).plan();
+  EXPECT_EQ(plan.find("SCAN"), plan.npos) << plan;
+  EXPECT_EQ(plan.find("TEMP B-TREE"), plan.npos) << plan;
 }
 
 TEST(Migrations, RefuseWhatIsNewerForeignOrDamagedWithOneSentence) {

@@ -6,6 +6,7 @@
 #include "model/segment_query.h"
 #include "model/video.h"
 #include "sqlite/binding.h"
+#include "sqlite/followed_posts.h"
 #include "sqlite/segment_queries.h"
 #include "sqlite/users.h"
 
@@ -95,7 +96,7 @@ void keep_owners_of_removed_videos(Connection& connection) {
 
 const Schema& store_schema() {
   static const Schema schema{.application_id = 0x5365676d,
-                             .steps = {make_tables, keep_owners_of_removed_videos}};
+                             .steps = {make_tables, keep_owners_of_removed_videos, make_followed_posts}};
   return schema;
 }
 

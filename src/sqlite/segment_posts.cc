@@ -2,8 +2,10 @@
 #include <algorithm>
 
 #include "base/time.h"
+#include "model/following.h"
 #include "sqlite/binding.h"
 #include "sqlite/event_log.h"
+#include "sqlite/followed_posts.h"
 #include "sqlite/segment_store.h"
 #include "sqlite/users.h"
 
@@ -57,6 +59,7 @@ void insert_reading(Connection& connection, std::int64_t segment_ref, SocialMedi
 void put_posts(Connection& connection, SegmentRow& row) {
   row.segment.updated_at = now_text();
   update_row(connection, row, {"social_media_usage", "updated_at"});
+  follow_posts(connection, row);
   raise_revision(connection, row.user_ref);
   append_segment_event(connection, row, "segment.updated");
 }
@@ -117,6 +120,7 @@ bool SqliteSegmentStore::add_reading(std::string_view segment_id, SocialMediaPla
     if (post->last_synced && reading.read_at < *post->last_synced) return true;
     apply_reading(*post, reading);
     update_row(connection, *row, {"social_media_usage"});
+    follow_reading(connection, *row, *post, parse_time(reading.read_at).value_or(now_ms()));
     append_synced_event(connection, *row, platform, post_id, reading);
     return true;
   });
@@ -161,6 +165,18 @@ std::vector<Segment> SqliteSegmentStore::list_segments_with_posts(
     select.with(*user_ref, after, wanted, limit);
     while (select.step()) read_columns(select, 0, segments.emplace_back());
     return segments;
+  });
+}
+
+std::vector<DuePost> SqliteSegmentStore::list_due_posts(Millis now, std::size_t limit) {
+  return database_.read_snapshot(
+      [&](Connection& connection) { return sqlite::list_due_posts(connection, now, limit); });
+}
+
+void SqliteSegmentStore::put_off_posts(std::span<const DuePost> posts, Millis now) {
+  if (posts.empty()) return;
+  database_.write([&](Connection& connection) {
+    for (const auto& post : posts) put_off_post(connection, post, next_attempt_at(post.asked + 1, now));
   });
 }
 

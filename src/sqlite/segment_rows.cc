@@ -4,6 +4,7 @@
 
 #include "model/segment_query.h"
 #include "sqlite/binding.h"
+#include "sqlite/followed_posts.h"
 
 namespace segments::sqlite {
 
@@ -92,6 +93,7 @@ void update_row(Connection& connection, const SegmentRow& row,
 }
 
 void remove_row(Connection& connection, const SegmentRow& row) {
+  unfollow_segment(connection, row.segment_ref);
   connection.run("DELETE FROM \"history\" WHERE \"segment_ref\" = ?", row.segment_ref);
   connection.run("DELETE FROM \"segments\" WHERE \"segment_ref\" = ?", row.segment_ref);
 }

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "sqlite/binding.h"
 #include "sqlite/event_log.h"
+#include "sqlite/followed_posts.h"
 #include "sqlite/idempotency.h"
 #include "sqlite/segment_queries.h"
 #include "sqlite/users.h"
@@ -28,6 +29,10 @@ void check_version(const SegmentRow& row, std::optional<std::int64_t> if_version
 std::optional<SegmentRow> create_row(Connection& connection, const Segment& segment, std::int64_t user_ref) {
   SegmentRow row{.segment_ref = 0, .user_ref = user_ref, .version = 1, .segment = segment};
   if (!insert_row(connection, row)) return std::nullopt;
+  if (!segment.social_media_usage.empty()) {
+    row.segment_ref = connection.last_row_id();
+    follow_posts(connection, row);
+  }
   count_segments(connection, user_ref, segment.segment_type, +1);
   append_segment_event(connection, row, "segment.created");
   return row;

@@ -39,6 +39,8 @@ class SqliteSegmentStore : public SegmentStore {
   std::vector<Segment> list_segments_with_posts(std::string_view user_id,
                                                 const std::vector<SocialMediaPlatform>&,
                                                 std::string_view after, std::size_t limit) override;
+  std::vector<DuePost> list_due_posts(Millis now, std::size_t limit) override;
+  void put_off_posts(std::span<const DuePost>, Millis now) override;
 
  private:
   Matching find_matching(Connection&, const SegmentQuery&, std::int64_t user_ref, std::int64_t revision);

@@ -5,10 +5,12 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/time.h"
 #include "model/analytics.h"
 #include "model/segment.h"
 #include "model/segment_query.h"
@@ -41,6 +43,15 @@ struct HistoryEntry {
   SocialMediaPlatform platform = SocialMediaPlatform::instagram;
   std::string post_id;
   MetricsReading reading;
+};
+
+// A post whose counts are followed (model/following.h) and that is to be read by now.
+struct DuePost {
+  std::string segment_id, user_id;  // the segment's owner
+  SocialMediaPlatform platform = SocialMediaPlatform::instagram;
+  std::string post_id;
+  Millis due_at = 0;  // since when
+  int asked = 0;      // how often a reading was asked for since the last one that came
 };
 
 // removed: the video is being removed or was, see VideoStore::begin_removal().
@@ -94,6 +105,14 @@ class SegmentStore {
   virtual std::vector<Segment> list_segments_with_posts(std::string_view user_id,
                                                         const std::vector<SocialMediaPlatform>&,
                                                         std::string_view after, std::size_t limit) = 0;
+
+  // Followed posts that are due, longest due first; costs what it finds. A post is due at once when it is linked, then as
+  // next_reading_at() says after each reading. One that stands further ahead than any can be put off (the clock went
+  // back) is due, too.
+  virtual std::vector<DuePost> list_due_posts(Millis now, std::size_t limit) = 0;
+  // A reading of these was asked for at `now`: unless one comes, they are due again as next_attempt_at() says. What was
+  // read, put off or unlinked since it was listed is left alone.
+  virtual void put_off_posts(std::span<const DuePost>, Millis now) = 0;
 
   // The seed's get_social_media_analytics.
   std::optional<SegmentAnalytics> find_analytics(std::string_view segment_id) {

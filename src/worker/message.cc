@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "base/text.h"
@@ -25,47 +24,71 @@ constexpr std::size_t prefix_bytes = 4;
 }  // namespace
 
 RunOrder make_order(const LeasedTask& task, std::string work_dir) {
-  return {task.id,          task.name,         task.arguments, task.user_id,       task.retries,
-          task.max_retries, task.time_limit_s, task.fence,     std::move(work_dir)};
+  return {.id = task.id,
+          .name = task.name,
+          .arguments = task.arguments,
+          .user_id = task.user_id,
+          .retries = task.retries,
+          .max_retries = task.max_retries,
+          .time_limit_s = task.time_limit_s,
+          .soft_time_limit_s = task.soft_time_limit_s,
+          .fence = task.fence,
+          .work_dir = std::move(work_dir)};
 }
 
 LeasedTask task_of(const RunOrder& order) {
-  return {order.id,      order.name,        order.arguments,    order.user_id,
-          order.retries, order.max_retries, order.time_limit_s, order.fence};
+  return {.id = order.id,
+          .name = order.name,
+          .arguments = order.arguments,
+          .user_id = order.user_id,
+          .retries = order.retries,
+          .max_retries = order.max_retries,
+          .time_limit_s = order.time_limit_s,
+          .soft_time_limit_s = order.soft_time_limit_s,
+          .fence = order.fence};
 }
 
-RunReport make_report(TaskOutcome outcome) {
+RunReport make_report(std::uint64_t order, std::int64_t runtime_us, TaskOutcome outcome) {
   outcome.error = printable(std::move(outcome.error));
-  return {std::move(outcome)};
+  return {order, runtime_us, std::move(outcome)};
 }
 
-bool send_message(int socket, std::string_view json) {
+bool append_message(std::string& bytes, std::string_view json) {
   if (json.size() > max_message_bytes) return false;
-  std::string bytes;
-  bytes.reserve(prefix_bytes + json.size());
   for (std::size_t i = 0; i < prefix_bytes; ++i) bytes += static_cast<char>(json.size() >> (8 * i) & 0xff);
   bytes += json;
-  for (std::size_t sent = 0; sent < bytes.size();) {
-    auto count = send(socket, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+  return true;
+}
+
+bool send_bytes(int socket, std::string_view bytes) {
+  while (!bytes.empty()) {
+    auto count = send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return false;
-    sent += static_cast<std::size_t>(count);
+    bytes.remove_prefix(static_cast<std::size_t>(count));
   }
   return true;
 }
 
+bool send_message(int socket, std::string_view json) {
+  std::string bytes;
+  bytes.reserve(prefix_bytes + json.size());
+  return append_message(bytes, json) && send_bytes(socket, bytes);
+}
+
 std::optional<std::string> MessageReader::take() {
-  if (bytes_.size() < prefix_bytes) return std::nullopt;
+  std::string_view left = std::string_view(bytes_).substr(taken_);
+  if (left.size() < prefix_bytes) return std::nullopt;
   std::size_t length = 0;
   for (std::size_t i = 0; i < prefix_bytes; ++i)
-    length |= static_cast<std::size_t>(static_cast<unsigned char>(bytes_[i])) << (8 * i);
+    length |= static_cast<std::size_t>(static_cast<unsigned char>(left[i])) << (8 * i);
   if (length > max_message_bytes) {
     at_end_ = true;
     return std::nullopt;
   }
-  if (bytes_.size() < prefix_bytes + length) return std::nullopt;
-  std::string message = bytes_.substr(prefix_bytes, length);
-  bytes_.erase(0, prefix_bytes + length);
+  if (left.size() < prefix_bytes + length) return std::nullopt;
+  std::string message(left.substr(prefix_bytes, length));
+  taken_ += prefix_bytes + length;
   return message;
 }
 
@@ -81,6 +104,8 @@ std::optional<std::string> MessageReader::read(bool wait) {
       at_end_ = true;
       return std::nullopt;
     }
+    bytes_.erase(0, taken_);
+    taken_ = 0;
     bytes_.append(piece, static_cast<std::size_t>(count));
   }
 }

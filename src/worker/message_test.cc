@@ -28,7 +28,7 @@ struct Pair {
 }  // namespace
 
 TEST(Message, an_order_and_a_report_survive_the_way) {
-  LeasedTask task{"id/é", "tasks.test", R"({"a":"\u0000\n"})", "ada", 2, 5, 77, 1234567890123};
+  LeasedTask task{"id/é", "tasks.test", R"({"a":"\u0000\n"})", "ada", 2, 5, 77, 66, 1234567890123};
   auto order = decode<RunOrder>(encode(make_order(task, "/work/x y")));
   EXPECT_EQ(order.work_dir, "/work/x y");
   auto back = task_of(order);
@@ -36,10 +36,13 @@ TEST(Message, an_order_and_a_report_survive_the_way) {
   EXPECT_EQ(back.arguments, task.arguments);
   EXPECT_EQ(back.fence, task.fence);
   EXPECT_EQ(back.time_limit_s, 77);
+  EXPECT_EQ(back.soft_time_limit_s, 66);
   EXPECT_EQ(back.max_retries, 5);
 
   for (auto ending : {TaskEnding::success, TaskEnding::retry, TaskEnding::failure}) {
-    auto report = decode<RunReport>(encode(make_report({ending, R"({"n":1.5})", "Two\nlines.", 9})));
+    auto report = decode<RunReport>(encode(make_report(7, 1234, {ending, R"({"n":1.5})", "Two\nlines.", 9})));
+    EXPECT_EQ(report.order, 7u);
+    EXPECT_EQ(report.runtime_us, 1234);
     ASSERT_TRUE(report.outcome);
     EXPECT_EQ(report.outcome->ending, ending);
     EXPECT_EQ(report.outcome->result, R"({"n":1.5})");
@@ -51,7 +54,7 @@ TEST(Message, an_order_and_a_report_survive_the_way) {
 
 TEST(Message, an_error_of_any_bytes_can_be_reported) {
   TaskOutcome outcome{.ending = TaskEnding::failure, .error = std::string("broken \xff\xfe \0 bytes", 17)};
-  auto back = decode<RunReport>(encode(make_report(outcome)));
+  auto back = decode<RunReport>(encode(make_report(1, 0, outcome)));
   ASSERT_TRUE(back.outcome);
   EXPECT_EQ(back.outcome->error, "broken ?? ? bytes");
 }
@@ -87,6 +90,19 @@ TEST(Message, nothing_yet_is_not_the_end) {
   EXPECT_FALSE(reader.at_end());
   EXPECT_EQ(send(pair.ends[0], "cde", 3, 0), 3);
   EXPECT_EQ(reader.read(false), "abcde");
+}
+
+TEST(Message, many_come_in_one_piece) {
+  Pair pair;
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(append_message(bytes, std::to_string(i)));
+  EXPECT_TRUE(send_bytes(pair.ends[0], bytes));
+  MessageReader reader(pair.ends[1]);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(reader.read(false), std::to_string(i));
+  EXPECT_FALSE(reader.read(false));
+  auto before = bytes;
+  EXPECT_FALSE(append_message(bytes, std::string(max_message_bytes + 1, 'x')));
+  EXPECT_EQ(bytes, before) << "what cannot be sent leaves no half of itself";
 }
 
 TEST(Message, a_length_that_cannot_be_ends_the_stream) {

@@ -1,11 +1,13 @@
 #include "worker/run_folder.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <optional>
 #include <string>
 
 #include "base/crypto.h"
-#include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -17,12 +19,6 @@ namespace {
 
 constexpr std::size_t max_name_bytes = 200;           // file systems take 255
 constexpr std::string_view digest_mark = "%sha256-";  // never a percent-encoded text
-
-std::string folder_name(const LeasedTask& task) {
-  std::string name = percent_encode(task.id);
-  if (name.size() > max_name_bytes) name = std::string(digest_mark) + encode_hex(sha256(task.id));
-  return name + "." + std::to_string(task.fence);
-}
 
 bool is_over(const fs::directory_entry& entry, TaskQueue& queue) {
   std::string name = entry.path().filename();
@@ -43,27 +39,24 @@ bool is_over(const fs::directory_entry& entry, TaskQueue& queue) {
 
 }  // namespace
 
-fs::path make_run_folder(const fs::path& work_dir, const LeasedTask& task) {
-  fs::path folder = work_dir / folder_name(task);
-  std::error_code error;
-  fs::create_directories(work_dir, error);
-  fs::remove_all(folder, error);
-  if (!fs::create_directory(folder, error))
-    throw Error(ErrorKind::unavailable, "The work folder could not be made: " + error.message() + ".");
-  return folder;
+std::string run_folder(const fs::path& work_dir, std::string_view task_id, std::int64_t run) {
+  std::string name = percent_encode(task_id);
+  if (name.size() > max_name_bytes) name = std::string(digest_mark) + encode_hex(sha256(task_id));
+  return (work_dir / (name + "." + std::to_string(run))).string();
 }
 
-void remove_run_folder(const fs::path& folder) {
-  if (folder.empty()) return;
+void remove_run_folder(const std::string& folder) {
+  // One call, for most runs have none.
+  if (rmdir(folder.c_str()) == 0 || errno == ENOENT) return;
   std::error_code error;
   fs::remove_all(folder, error);
-  if (error) log_warning("worker.folder_left", {{"folder", folder.string()}, {"error", error.message()}});
+  if (error) log_warning("worker.folder_left", {{"folder", folder}, {"error", error.message()}});
 }
 
 void remove_old_run_folders(const fs::path& work_dir, TaskQueue& queue) {
   std::error_code absent;
   for (const auto& entry : fs::directory_iterator(work_dir, absent))
-    if (entry.is_directory(absent) && is_over(entry, queue)) remove_run_folder(entry.path());
+    if (entry.is_directory(absent) && is_over(entry, queue)) remove_run_folder(entry.path().string());
 }
 
 }  // namespace segments

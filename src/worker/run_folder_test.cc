@@ -12,10 +12,11 @@ TEST_F(WorkerTest, a_start_removes_folders_of_runs_that_are_over_only) {
   auto running = queue->lease_tasks("other", 1, 60'000).at(0);
   enqueue("ok", "done");
   auto done = queue->lease_tasks("other", 1, 60'000).at(0);
-  LeasedTask unknown{.id = "unknown/..", .fence = 7}, long_id{.id = std::string(500, '/'), .fence = 9};
-  for (const auto& task : {running, done, unknown, long_id}) {
-    auto path = make_run_folder(work, task);
+  for (const std::string& id :
+       {std::string("running"), std::string("done"), std::string("unknown/.."), std::string(500, '/')}) {
+    fs::path path = run_folder(work, id, 7);
     EXPECT_EQ(path.parent_path(), work);
+    fs::create_directories(path);
     std::ofstream(path / "piece") << "x";
   }
   queue->finish(done, "1");
@@ -23,8 +24,21 @@ TEST_F(WorkerTest, a_start_removes_folders_of_runs_that_are_over_only) {
   remove_old_run_folders(work, *queue);
   EXPECT_EQ(std::distance(fs::directory_iterator(work), {}), 3);
   EXPECT_TRUE(fs::exists(work / "not-ours"));
-  EXPECT_TRUE(fs::exists(make_run_folder(work, running)));
+  EXPECT_TRUE(fs::exists(run_folder(work, running.id, 7)));
   remove_old_run_folders(folder / "absent", *queue);
+}
+
+TEST_F(WorkerTest, a_folder_is_removed_where_there_is_one) {
+  fs::path work = options.work_dir;
+  auto empty = run_folder(work, "task", 1), full = run_folder(work, "task", 2),
+       never = run_folder(work, "task", 3);
+  EXPECT_NE(empty, full) << "runs of one task never share a folder";
+  fs::create_directories(empty);
+  fs::create_directories(full + "/pieces");
+  std::ofstream(full + "/pieces/1") << "x";
+  for (const auto& folder : {empty, full, never}) remove_run_folder(folder);
+  EXPECT_TRUE(work_dir_is_empty());
+  EXPECT_TRUE(fs::exists(work));
 }
 
 }  // namespace segments

@@ -4,8 +4,14 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+
 #include "base/log.h"
 #include "worker/message.h"
+#include "worker/slot_board.h"
 #include "worker/worker.h"
 
 namespace segments {
@@ -41,18 +47,32 @@ bool start_guard() {
   return guard > 0;
 }
 
+std::string print_report(std::uint64_t order, std::int64_t runtime_us, TaskOutcome outcome) {
+  auto report = encode(make_report(order, runtime_us, std::move(outcome)));
+  if (report.size() <= max_message_bytes) return report;
+  return encode(make_report(
+      order, runtime_us, {.ending = TaskEnding::failure, .error = "The result of the task is too large."}));
+}
+
 }  // namespace
 
 int run_slot(int descriptor,
              const std::function<TaskOutcome(const LeasedTask&, const std::string& work_dir)>& run) {
+  using Clock = std::chrono::steady_clock;
   // Programs that a run starts must not hold the socket: its end tells the worker that the slot is gone.
   fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  SlotBoard board(descriptor + 1);
   if (!start_guard()) return 1;
   if (!send_message(descriptor, encode(RunReport{}))) return 0;
   MessageReader reader(descriptor);
-  while (auto message = reader.read(true)) {
+  for (std::uint64_t number = 1;; ++number) {
+    auto message = reader.read(true);
+    if (!message) return 0;
+    // Before anything else is done with it: what kills the slot has been begun.
+    if (!board.begin(number)) continue;
     auto order = decode<RunOrder>(*message);
     LogScope scope("task_id", order.id);
+    auto begun = Clock::now();
     TaskOutcome outcome;
     try {
       outcome = run(task_of(order), order.work_dir);
@@ -60,13 +80,11 @@ int run_slot(int descriptor,
       log_error("task.threw", {{"name", order.name}, {"error", error.what()}});
       outcome = {.ending = TaskEnding::retry, .error = "The task ended unexpectedly."};
     }
-    auto report = encode(make_report(outcome));
-    if (report.size() > max_message_bytes)
-      report = encode(
-          make_report({.ending = TaskEnding::failure, .error = "The result of the task is too large."}));
-    if (!send_message(descriptor, report)) return 0;
+    auto runtime = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begun);
+    // At once, however many orders wait: the next may run for long, or kill the slot. The worker reads many
+    // at once.
+    if (!send_message(descriptor, print_report(number, runtime.count(), std::move(outcome)))) return 0;
   }
-  return 0;
 }
 
 }  // namespace segments

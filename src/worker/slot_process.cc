@@ -20,10 +20,12 @@ namespace segments {
 namespace {
 
 constexpr int slot_descriptor = 3;
+constexpr int board_descriptor = 4;
+constexpr int beyond_both = 10;
 
 // Between fork and exec only what is safe after a fork of a program with threads: other parts of this
 // process, the queue's writer for one, have them.
-[[noreturn]] void become_slot(pid_t worker, int socket, char* const* arguments) {
+[[noreturn]] void become_slot(pid_t worker, int socket, int board, char* const* arguments) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != worker) _exit(127);  // it died before the line above
@@ -33,11 +35,12 @@ constexpr int slot_descriptor = 3;
   sigprocmask(SIG_SETMASK, &none, nullptr);
   int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (nothing >= 0) dup2(nothing, 0);
-  if (socket == slot_descriptor)
-    fcntl(socket, F_SETFD, 0);
-  else
-    dup2(socket, slot_descriptor);
-  close_range(slot_descriptor + 1, ~0u, 0);
+  // Either may have the other's number.
+  socket = fcntl(socket, F_DUPFD, beyond_both);
+  board = fcntl(board, F_DUPFD, beyond_both);
+  dup2(socket, slot_descriptor);
+  dup2(board, board_descriptor);
+  close_range(board_descriptor + 1, ~0u, 0);
   execv(arguments[0], arguments);
   _exit(127);
 }
@@ -66,7 +69,7 @@ SlotProcess::SlotProcess(const std::vector<std::string>& command) {
   setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   pid_t worker = getpid();
   id_ = fork();
-  if (id_ == 0) become_slot(worker, ends[1], arguments.data());
+  if (id_ == 0) become_slot(worker, ends[1], board_.descriptor(), arguments.data());
   int error = errno;
   close(ends[1]);
   if (id_ < 0) {
@@ -88,8 +91,16 @@ SlotProcess::~SlotProcess() {
   close(socket_);
 }
 
-bool SlotProcess::send(const RunOrder& order) {
-  return send_message(socket_, encode(order));
+std::uint64_t SlotProcess::put(const RunOrder& order) {
+  if (!append_message(unsent_, encode(order))) return 0;
+  board_.offer(++orders_);
+  return orders_;
+}
+
+void SlotProcess::flush() {
+  if (unsent_.empty()) return;
+  if (!send_bytes(socket_, unsent_)) is_deaf_ = true;
+  unsent_.clear();
 }
 
 std::optional<RunReport> SlotProcess::read_report() {
@@ -105,15 +116,15 @@ std::optional<RunReport> SlotProcess::read_report() {
 }
 
 bool SlotProcess::is_broken() {
-  if (gone_ || talks_nonsense_ || reader_.at_end()) return true;
+  if (gone_ || is_deaf_ || talks_nonsense_ || reader_.at_end()) return true;
   siginfo_t info{};
   // Left as a zombie: as long as it is one, its group's id belongs to nobody else.
   waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOHANG | WNOWAIT);
   return info.si_pid == id_;
 }
 
-void SlotProcess::terminate_group() {
-  if (!gone_) kill(-id_, SIGTERM);
+void SlotProcess::signal_group(int signal) {
+  if (!gone_) kill(-id_, signal);
 }
 
 void SlotProcess::kill_group() {

@@ -1,15 +1,18 @@
 // What run_worker does: one loop that asks the queue, hands tasks to slots, and watches over both.
 #pragma once
 
-#include <filesystem>
+#include <atomic>
+#include <cstdint>
 #include <functional>
-#include <memory>
-#include <optional>
+#include <list>
+#include <map>
 #include <random>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/time.h"
-#include "worker/slot_process.h"
+#include "worker/run.h"
 #include "worker/worker.h"
 
 namespace segments {
@@ -23,55 +26,72 @@ class Supervisor {
   void run(const std::atomic<bool>& stop);
 
  private:
-  enum class Ending { reported, crashed, timed_out, revoked, lost, stopped };
-  // One run of a task, from its lease until the queue knows how it ended.
-  struct Run {
-    LeasedTask task;
-    std::filesystem::path folder;
-    Millis begun = 0, deadline = 0, renew_at = 0;
-    std::optional<Ending> ending;
-    TaskOutcome outcome;  // as reported
-  };
-  struct Slot {
-    std::unique_ptr<SlotProcess> process;
-    bool ready = false;   // has said so
-    bool ending = false;  // its group is being killed
-    Millis kill_at = 0;   // when asking was enough
-    Millis start_at = 0;
-    int failed_starts = 0;
-    std::optional<Run> run;
-  };
+  static constexpr Millis patience_ms = 20;  // how long an order may wait behind one that runs
 
-  // Slots.
+  // Slots (supervisor_slots.cc).
+  void fit_slots();
   void start(Slot&);
-  void read(Slot&);
   void watch(Slot&);
-  void end(Slot&, Ending);
-  void kill(Slot&, Millis grace_ms);
-  void wait_for_slots();
-  bool is_free(const Slot& slot) const { return slot.process && slot.ready && !slot.ending && !slot.run; }
+  void watch_run(Slot&);
+  void read(Slot&);
+  void crash(Slot&);
+  void kill(Slot&, Millis grace, int signal);
 
-  // The queue. Its errors never end the worker: they are logged, and it is asked again a second later.
+  // Runs (supervisor_runs.cc).
+  void place(Run);
+  Slot* find_slot(const Run&);
+  void begin(Run&);
+  void end(Run, Ending);
+  // Ends a run that has no outcome yet, with its slot where the slot has begun it.
+  void stop_run(Slot&, std::uint64_t order, Ending, int signal = SIGTERM);
+  std::vector<Run> take_back_waiting(Slot&, std::uint64_t but_for);
+  bool was_missed_often(const std::string& task_id);
+  bool flows(const Slot&) const;
+
+  // The queue (supervisor_queue.cc). Its errors never end the worker: they are logged, and it is asked again
+  // a second later.
   template <class F>
   bool ask(const char* what, F&& f);
-  void clean();
   void beat_and_sweep();
+  int wanted() const;
   void lease();
-  void begin(Slot&, LeasedTask);
+  void take(LeasedTask);
   void check_revoked();
   void renew();
-  void record(Slot&);
-  bool record_outcome(const Run&);
-  bool retry_or_fail(const LeasedTask&, const std::string& error, int retry_after_s);
   void tell_given_up();
+
+  // How runs ended (supervisor_record.cc).
+  void record();
+  void record_singly(std::vector<Run>);
+  bool record_these(std::vector<Run>&);
+  std::vector<bool> tell_endings(std::vector<Run>&, std::vector<LeaseEnd>&);
+  LeaseEnd lease_end_of(const Run&);
+  void note_end(const Run&, const LeaseEnd&, bool is_taken);
+
+  // The loop (supervisor.cc).
+  void obey();
+  void terminate(const Termination&);
   bool drain();
+  void show();
+  void wait_for_slots();
+  std::int64_t rest_us() const;
 
   TaskQueue& queue_;
   const WorkerOptions options_;
   const GiveUp give_up_;
   Subreaper subreaper_;
-  std::vector<Slot> slots_;
+  std::list<Slot> slots_;
+  int slots_wanted_;
+  TaskPaces paces_;
+  std::vector<Run> ended_;  // what the queue has not been told yet
+  std::unordered_map<std::string, TimeLimits> time_limits_;
+  std::unordered_map<std::string, int> misses_;
+  std::map<std::string, std::uint64_t> started_;  // since the last show()
   std::mt19937_64 random_{std::random_device{}()};
+  std::int64_t next_run_;
+  int reach_ = 1;        // how many orders each slot may be sent: more while all that is leased is short
+  bool changed_ = true;  // since the last show()
+  bool stop_asked_ = false;
   Millis now_ = 0;  // of this turn of the loop
   Millis queue_rests_until_ = 0;
   Millis beat_at_ = 0, sweep_at_ = 0, lease_at_ = 0, revoked_at_ = 0, tell_at_ = 0;

@@ -1,8 +1,9 @@
 // What the supervisor asks of the queue.
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 #include "base/log.h"
+#include "worker/ask_queue.h"
 #include "worker/run_folder.h"
 #include "worker/supervisor.h"
 
@@ -14,151 +15,104 @@ constexpr Millis beat_ms = 1000;
 constexpr Millis sweep_ms = 10'000;
 constexpr Millis revoked_ms = 200;
 constexpr Millis tell_ms = 200;
-constexpr Millis rest_ms = 1000;
-constexpr double longest_back_off_ms = 300'000;
 constexpr int told_at_once = 8;
 
-const char* name_of_ending(int ending) {
-  constexpr const char* names[] = {"reported", "crashed", "timed_out", "revoked", "lost", "stopped"};
-  return names[ending];
+// Calls `f` for each run that has no ending yet and for which it may be that stop_run() follows.
+template <class F>
+void for_each_going(std::list<Slot>& slots, F&& f) {
+  for (auto& slot : slots)
+    for (auto& run : slot.runs)
+      if (!run.ending) f(slot, run);
 }
 
 }  // namespace
-
-// False when the queue could not do it, or is not asked because it could not a moment ago.
-template <class F>
-bool Supervisor::ask(const char* what, F&& f) {
-  if (now_ < queue_rests_until_) return false;
-  try {
-    f();
-    return true;
-  } catch (const std::exception& error) {
-    log_error("worker.queue_failed", {{"during", what}, {"error", error.what()}});
-    queue_rests_until_ = now_ + rest_ms;
-    return false;
-  }
-}
-
-void Supervisor::clean() {
-  ask("clean", [&] { remove_old_run_folders(options_.work_dir, queue_); });
-}
 
 void Supervisor::beat_and_sweep() {
   if (now_ >= beat_at_ && ask("beat", [&] { queue_.beat(options_.name); })) beat_at_ = now_ + beat_ms;
   if (now_ < sweep_at_ || !ask("sweep", [&] { queue_.sweep(); })) return;
   sweep_at_ = now_ + sweep_ms;
-  clean();
+  ask("clean", [&] { remove_old_run_folders(options_.work_dir, queue_); });
+}
+
+// How many tasks the slots could take. To ask for few at a time costs more than to wait until it is many: a
+// slot with nothing to do is never kept waiting.
+int Supervisor::wanted() const {
+  int room = 0, usable = 0;
+  bool is_one_free = false;
+  for (const auto& slot : slots_) {
+    if (!slot.is_usable()) continue;
+    ++usable;
+    is_one_free = is_one_free || slot.runs.empty();
+    if (slot.runs.empty() || flows(slot)) room += std::max(reach_ - static_cast<int>(slot.runs.size()), 0);
+  }
+  // What the queue has not taken yet fills a place.
+  room -= static_cast<int>(ended_.size());
+  return room > 0 && (is_one_free || room * 2 >= usable * reach_) ? room : 0;
 }
 
 void Supervisor::lease() {
-  auto free = std::count_if(slots_.begin(), slots_.end(), [this](const Slot& slot) { return is_free(slot); });
-  if (!free || now_ < lease_at_) return;
+  int most = now_ < lease_at_ ? 0 : wanted();
+  if (!most) return;
   std::vector<LeasedTask> tasks;
-  ask("lease", [&] { tasks = queue_.lease_tasks(options_.name, static_cast<int>(free), options_.lease_ms); });
+  ask("lease", [&] { tasks = queue_.lease_tasks(options_.name, most, options_.lease_ms); });
   lease_at_ = tasks.empty() ? now_ + options_.poll_ms : 0;
-  auto slot = slots_.begin();
+  if (tasks.empty()) return;
+  obey();  // a limit that was set before the task was queued holds for it
+  // Twice as many the next time, so that few are leased in vain when something long comes between.
+  int reach = std::min(2 * reach_, TaskPace::longest_queue);
   for (auto& task : tasks) {
-    while (!is_free(*slot)) ++slot;
-    begin(*slot, std::move(task));
+    reach = std::min(reach, paces_.of(task.name).depth());
+    take(std::move(task));
   }
+  reach_ = reach;
 }
 
-void Supervisor::begin(Slot& slot, LeasedTask task) {
-  LogScope scope("task_id", task.id);
-  log_info("task.started", {{"name", task.name}, {"retries", task.retries}});
-  auto& run = slot.run.emplace();
-  run.task = std::move(task);
-  run.begun = now_;
-  run.renew_at = now_ + options_.lease_ms / 3;
-  run.deadline = now_ + Millis{1000} * run.task.time_limit_s;
-  try {
-    run.folder = make_run_folder(options_.work_dir, run.task);
-  } catch (const std::exception& error) {
-    run.outcome = {.ending = TaskEnding::retry, .error = error.what()};
-    return end(slot, Ending::reported);
+void Supervisor::take(LeasedTask task) {
+  if (auto limits = time_limits_.find(task.name); limits != time_limits_.end()) {
+    task.time_limit_s = limits->second.hard_s.value_or(task.time_limit_s);
+    task.soft_time_limit_s = limits->second.soft_s.value_or(task.soft_time_limit_s);
   }
-  if (!slot.process->send(make_order(run.task, run.folder))) end(slot, Ending::crashed);
+  auto& pace = paces_.of(task.name);
+  place({.task = std::make_shared<const LeasedTask>(std::move(task)),
+         .pace = &pace,
+         .leased_at = now_ms(),
+         .renew_at = now_ + options_.lease_ms / 3});
 }
 
 void Supervisor::check_revoked() {
   if (now_ < revoked_at_) return;
   std::vector<std::string> running;
-  for (const auto& slot : slots_)
-    if (slot.run && !slot.run->ending) running.push_back(slot.run->task.id);
+  for_each_going(slots_, [&](Slot&, Run& run) { running.push_back(run.task->id); });
   std::vector<std::string> revoked;
   if (running.empty() || !ask("revoked_tasks", [&] { revoked = queue_.revoked_tasks(running); })) return;
   revoked_at_ = now_ + revoked_ms;
-  for (auto& slot : slots_)
-    if (slot.run && !slot.run->ending && std::count(revoked.begin(), revoked.end(), slot.run->task.id))
-      end(slot, Ending::revoked);
+  std::vector<std::pair<Slot*, std::uint64_t>> stopped;
+  if (revoked.empty()) return;
+  for_each_going(slots_, [&](Slot& slot, Run& run) {
+    if (std::count(revoked.begin(), revoked.end(), run.task->id)) stopped.emplace_back(&slot, run.order);
+  });
+  for (auto [slot, order] : stopped) stop_run(*slot, order, Ending::revoked);
 }
 
 void Supervisor::renew() {
-  for (auto& slot : slots_) {
-    if (!slot.run || slot.run->ending || now_ < slot.run->renew_at) continue;
-    bool is_ours = true;
-    if (!ask("renew", [&] { is_ours = queue_.renew(slot.run->task, options_.lease_ms); })) return;
-    slot.run->renew_at = now_ + options_.lease_ms / 3;
-    if (!is_ours) end(slot, Ending::lost);
+  std::vector<LeasedTask> due;
+  std::vector<std::pair<Slot*, std::uint64_t>> orders;
+  for_each_going(slots_, [&](Slot& slot, Run& run) {
+    if (now_ < run.renew_at) return;
+    due.push_back(*run.task);
+    orders.emplace_back(&slot, run.order);
+  });
+  std::vector<bool> kept;
+  if (due.empty() || !ask("renew", [&] { kept = queue_.renew_all(due, options_.lease_ms); })) return;
+  for (std::size_t i = 0; i < orders.size(); ++i) {
+    auto [slot, order] = orders[i];
+    if (!kept.at(i)) {
+      stop_run(*slot, order, Ending::lost);
+      continue;
+    }
+    for (auto& run : slot->runs)
+      if (run.order == order) run.renew_at = now_ + options_.lease_ms / 3;
   }
-}
-
-// Tells the queue how a run ended, once nothing of it is left; the slot is free afterwards.
-void Supervisor::record(Slot& slot) {
-  if (!slot.run || !slot.run->ending || slot.ending) return;
-  auto& run = *slot.run;
-  remove_run_folder(run.folder);
-  run.folder.clear();
-  bool is_taken = false;
-  auto tell = [&] {
-    is_taken = record_outcome(run);
-    // An outcome that lost to a revoke: the lease goes back, so that its owner is told without waiting for
-    // it.
-    if (!is_taken && *run.ending != Ending::lost) queue_.hand_back(run.task);
-  };
-  if (!ask("record", tell)) return;
-  LogScope scope("task_id", run.task.id);
-  auto ending = run.ending == Ending::reported ? name_of(run.outcome.ending)
-                                               : name_of_ending(static_cast<int>(*run.ending));
-  log_info("task.ended", {{"name", run.task.name},
-                          {"ending", ending},
-                          {"error", run.outcome.error},
-                          {"ms", now_ - run.begun},
-                          {"recorded", is_taken}});
-  slot.run.reset();
-  lease_at_ = tell_at_ = 0;
-}
-
-bool Supervisor::record_outcome(const Run& run) {
-  switch (*run.ending) {
-    case Ending::reported:
-      if (run.outcome.ending == TaskEnding::success) return queue_.finish(run.task, run.outcome.result);
-      if (run.outcome.ending == TaskEnding::failure) return queue_.fail(run.task, run.outcome.error);
-      return retry_or_fail(run.task, run.outcome.error, run.outcome.retry_after_s);
-    case Ending::crashed:
-      return retry_or_fail(run.task, "The worker process running it died.", 0);
-    case Ending::timed_out:
-      return queue_.fail(run.task,
-                         "The task ran longer than its " + std::to_string(run.task.time_limit_s) + " s.");
-    // Of a run that was revoked this gives back the lease, of one that was lost nothing: its fence is an old
-    // one.
-    case Ending::revoked:
-    case Ending::lost:
-    case Ending::stopped:
-      return queue_.hand_back(run.task);
-  }
-  return false;
-}
-
-bool Supervisor::retry_or_fail(const LeasedTask& task, const std::string& error, int retry_after_s) {
-  if (task.retries >= task.max_retries) return queue_.fail(task, error);
-  double longest =
-      std::min(longest_back_off_ms, options_.retry_base_ms * std::exp2(std::min(task.retries, 30)));
-  // Full jitter: what failed together is not to come back together.
-  Millis delay = retry_after_s > 0
-                     ? Millis{1000} * retry_after_s
-                     : std::uniform_int_distribution<Millis>(0, static_cast<Millis>(longest))(random_);
-  return queue_.retry(task, error, now_ms() + delay);
 }
 
 void Supervisor::tell_given_up() {

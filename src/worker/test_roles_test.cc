@@ -36,6 +36,7 @@ void append_line(const std::string& path, const std::string& line) {
 TaskOutcome run_test_task(const LeasedTask& task, const std::string& work_dir) {
   auto path = decode<TestArguments>(task.arguments).path;
   if (task.name == "ok") {
+    if (!fs::create_directories(work_dir)) return {.ending = TaskEnding::failure, .error = "It was there."};
     std::ofstream(work_dir + "/piece.mp4") << "bytes";
     return {.result = R"({"files":)" + std::to_string(fs::exists(work_dir + "/piece.mp4")) + "}",
             .error = work_dir};
@@ -55,14 +56,39 @@ TaskOutcome run_test_task(const LeasedTask& task, const std::string& work_dir) {
   if (task.name == "stubborn") signal(SIGTERM, SIG_IGN);
   if (task.name == "hang" || task.name == "stubborn") hang(path);
   if (task.name == "hang-once") {
-    if (!fs::exists(path)) hang(path);
+    if (!fs::exists(path)) {
+      fs::create_directories(work_dir);
+      hang(path);
+    }
     return {.result = R"("second")"};
   }
   if (task.name == "wait-for-file") {
     put_file(path + ".begun", "");
     while (!fs::exists(path)) usleep(2000);
   }
+  if (task.name == "moody") {
+    if (path.ends_with("abort")) {
+      signal(SIGABRT, SIG_DFL);
+      abort();
+    }
+    if (path.ends_with("wait")) {
+      put_file(path + ".begun", "");
+      while (!fs::exists(path)) usleep(2000);
+    }
+    if (path.ends_with("lines")) append_line(path, task.id);
+  }
   return {};
+}
+
+// A slot that dies of each order before it has begun it: always, or the first two times.
+int be_shy(const char* count_path) {
+  if (count_path) {
+    if (fs::exists(std::string(count_path) + "2")) return run_slot(3, run_test_task);
+    put_file(count_path + std::string(fs::exists(std::string(count_path) + "1") ? "2" : "1"), "");
+  }
+  send_message(3, encode(RunReport{}));
+  MessageReader(3).read(true);
+  return 1;
 }
 
 // A slot whose memory was overwritten: ready, and then it says what no slot says.
@@ -97,6 +123,7 @@ int main(int argc, char** argv) {
   std::string role = argc > 1 ? argv[1] : "";
   if (role == "slot") return segments::run_slot(3, segments::run_test_task);
   if (role == "nonsense") return segments::talk_nonsense();
+  if (role == "shy") return segments::be_shy(argc > 2 ? argv[2] : nullptr);
   if (role == "worker" && argc == 4) return segments::run_worker_role(argv[2], argv[3]);
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();

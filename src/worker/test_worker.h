@@ -10,6 +10,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <sstream>
@@ -93,6 +94,40 @@ struct Pids {
   bool both_alive() const { return is_alive(slot) && is_alive(grandchild); }
 };
 
+// What an observer was told, in order: "started a", "ended a success". Read when the worker has stopped, or
+// by told().
+class Diary : public RunObserver {
+ public:
+  void run_started(const LeasedTask& task, pid_t slot, Millis begun_at) override {
+    EXPECT_GT(slot, 0);
+    EXPECT_GT(begun_at, 0);
+    std::lock_guard lock(mutex_);
+    lines_.push_back("started " + task.id);
+  }
+  void run_ended(const LeasedTask& task, const RunEnd& end) override {
+    std::lock_guard lock(mutex_);
+    lines_.push_back("ended " + task.id + " " + name_of(end.ending));
+    ends_[task.id] = end;
+  }
+  std::vector<std::string> lines() {
+    std::lock_guard lock(mutex_);
+    return lines_;
+  }
+  int count(const std::string& line) {
+    auto all = lines();
+    return static_cast<int>(std::count(all.begin(), all.end(), line));
+  }
+  RunEnd end_of(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    return ends_[id];
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> lines_;
+  std::map<std::string, RunEnd> ends_;
+};
+
 class WorkerTest : public testing::Test {
  protected:
   ~WorkerTest() override { stop(); }
@@ -106,6 +141,16 @@ class WorkerTest : public testing::Test {
                            .arguments = encode(TestArguments{trace()}),
                            .max_retries = max_retries,
                            .time_limit_s = time_limit_s});
+  }
+  NewTask task(const std::string& name, const std::string& id, const std::string& path = "") {
+    return {.id = id, .name = name, .arguments = encode(TestArguments{path})};
+  }
+  // So that a task's runs are known to be short, and many are sent to a slot at once.
+  void make_known(const std::string& name) {
+    std::vector<NewTask> tasks;
+    for (int i = 0; i < 40; ++i) tasks.push_back(task(name, "known-" + name + std::to_string(i)));
+    queue->enqueue_all(tasks);
+    for (const auto& one : tasks) ASSERT_TRUE(becomes(one.id, TaskStatus::SUCCESS)) << one.id;
   }
   std::string trace() const { return folder / "trace"; }
   void start() {
@@ -160,6 +205,8 @@ class WorkerTest : public testing::Test {
                         .poll_ms = 10,
                         .retry_base_ms = 5,
                         .work_dir = folder / "work"};
+  WorkerControls controls{2};
+  Diary diary;
   std::atomic<bool> stopping = false;
   std::thread thread;
   std::mutex mutex;

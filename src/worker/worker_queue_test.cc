@@ -57,6 +57,41 @@ TEST_F(WorkerTest, errors_of_the_queue_are_waited_out) {
   EXPECT_FALSE(std::getline(trace_file, line)) << "the outcome waited, the task did not run again";
 }
 
+// One that cannot take one outcome among the others: what else ended with it must not wait for it.
+class PickyQueue : public EmbeddedQueue {
+ public:
+  using EmbeddedQueue::EmbeddedQueue;
+  std::vector<bool> end_leases(std::span<const LeaseEnd> ends) override {
+    for (const auto& end : ends)
+      if (is_picky && end.task.id == "refused") {
+        ++refused;
+        throw Error(ErrorKind::unavailable, "The disk is full.");
+      }
+    return EmbeddedQueue::end_leases(ends);
+  }
+  std::atomic<bool> is_picky = true;
+  std::atomic<int> refused = 0;
+};
+
+TEST_F(WorkerTest, an_outcome_that_the_queue_refuses_holds_up_no_other) {
+  auto picky = std::make_unique<PickyQueue>(folder / "picky.db");
+  auto& faults = *picky;
+  queue = std::move(picky);
+  options.observer = &diary;
+  std::vector<NewTask> tasks{task("append", "refused", trace())};
+  for (int i = 0; i < 20; ++i) tasks.push_back(task("append", "t" + std::to_string(i), trace()));
+  queue->enqueue_all(tasks);
+  start();
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(becomes("t" + std::to_string(i), TaskStatus::SUCCESS)) << i;
+  EXPECT_EQ(state_of("refused").status, TaskStatus::STARTED);
+  EXPECT_GT(faults.refused, 1);
+  faults.is_picky = false;
+  ASSERT_TRUE(becomes("refused", TaskStatus::SUCCESS));
+  stop();
+  EXPECT_EQ(diary.count("started refused"), 1) << "the outcome waited, the task did not run again";
+  EXPECT_EQ(diary.count("ended refused success"), 1);
+}
+
 // Somebody revokes each task between its last line and its report.
 class RevokingQueue : public EmbeddedQueue {
  public:

@@ -1,0 +1,219 @@
+// Scripts that queue tasks and hand them out.
+#include "celery/scripts.h"
+
+#include <string>
+
+#include "celery/script_parts.h"
+
+namespace segments::celery {
+
+const redis::Script& enqueue_script() {
+  static const redis::Script script(std::string(common_lua) + R"lua(
+local now, old, n = take(), take_number(), take_number()
+local lists, pushes, waiting, revoked = {}, {}, {}, {}
+for _ = 1, n do
+  local id, list, message, name, user = take(), take(), take(), take(), take()
+  local ready, parent, expires, retries = take(), take(), take(), take()
+  local key = task_key(id)
+  local known = call('HMGET', key, 'status', 'finished_at')
+  local status, finished = known[1], tonumber(known[2] or '')
+  -- A final task is known for as long as its result is kept, whether or not it is gone already.
+  local outlived = status and final[status] and finished and finished <= old
+  if not status or outlived then
+    if outlived then
+      call('DEL', key, meta_key(id))
+      unbury(id)
+      forget_given_up(id)
+    end
+    call('HSET', key, 'name', name, 'user_id', user, 'status', 'PENDING', 'created_at', now, 'ready_at', ready,
+         'parent_id', parent, 'retries', retries)
+    if expires ~= '0' then
+      call('ZADD', 'segments:expiring', expires, id)
+      call('HSET', key, 'message', message)
+    end
+    if parent ~= '' then
+      call('HINCRBY', 'segments:children:' .. parent, 'total', 1)
+      call('PERSIST', 'segments:children:' .. parent)
+    end
+    if not pushes[list] then pushes[list] = {}; lists[#lists + 1] = list end
+    table.insert(pushes[list], message)
+    waiting[#waiting + 1] = ready
+    waiting[#waiting + 1] = id
+    revoked[#revoked + 1] = id
+    count(name, 'PENDING', 1)
+  end
+end
+for _, list in ipairs(lists) do many('LPUSH', list, pushes[list]) end
+many('ZADD', 'segments:waiting', waiting)
+many('ZREM', 'segments:revoked', revoked)
+write_totals()
+return #revoked
+)lua");
+  return script;
+}
+
+// Answers {'ended', tag, value, name and id, …} where leases have ended: these come first, and nothing is
+// fetched then. Otherwise {'fetched', fence, queue, raw, flag, …}; flag 0: begun, 1: it has an eta, expires
+// or cannot be judged here, 2: revoked, 3: no envelope, and kept in segments:garbage until it is buried.
+const redis::Script& fetch_script() {
+  static const redis::Script script(std::string(common_lua) + R"lua(
+local now, most, lease_end, score, worker = take(), take_number(), take(), take(), take()
+local ended = call('ZRANGEBYSCORE', 'segments:leases', '-inf', now, 'LIMIT', 0, 50)
+if #ended > 0 then
+  local values = ask_many('HMGET', 'unacked', ended)
+  local running = ask_many('HMGET', 'segments:running', ended)
+  local out = {'ended'}
+  for i, tag in ipairs(ended) do
+    out[#out + 1], out[#out + 2], out[#out + 3] = tag, values[i] or '', running[i] or ''
+  end
+  return out
+end
+
+-- Parked ones that are due go back to their lists, the earliest to be served first, as they came.
+local due = call('ZRANGEBYSCORE', 'segments:delayed', '-inf', now, 'LIMIT', 0, 200)
+for i = #due, 1, -1 do
+  local value = call('HGET', 'unacked', due[i])
+  local raw, queue
+  if value then raw, queue = string.match(value, '^%[(.*), "", "([^"]*)"%]$') end
+  local good, json = pcall(cjson.decode, raw or '')
+  if good then
+    call('RPUSH', list_key(queue, json.properties.priority), raw)
+    call('HDEL', 'unacked', due[i])
+    call('ZREM', 'unacked_index', due[i])
+  end
+  call('ZREM', 'segments:delayed', due[i])
+end
+
+local raws, queues = {}, {}
+while at < #ARGV and #raws < most do
+  local queue, list = take(), take()
+  -- A key that is no list must not cost what was taken from others.
+  local popped = redis.pcall('RPOP', list, most - #raws)
+  if popped and not popped.err then
+    for _, raw in ipairs(popped) do raws[#raws + 1], queues[#queues + 1] = raw, queue end
+  end
+end
+local out = {'fetched'}
+if #raws == 0 then return out end
+
+local last = call('INCRBY', 'segments:fence', #raws)
+local unacked, index, leases, garbage, runs, ids, plain = {}, {}, {}, {}, {}, {}, {}
+for i, raw in ipairs(raws) do
+  local fence = string.format('%.0f', last - #raws + i)
+  local good, json = pcall(cjson.decode, raw)
+  local flag = 3
+  if good and type(json) == 'table' and type(json.properties) == 'table' then
+    local tag, headers = 'segments-' .. fence, json.headers
+    flag = 1
+    unacked[#unacked + 1], unacked[#unacked + 2] = tag, '[' .. raw .. ', "", "' .. queues[i] .. '"]'
+    index[#index + 1], index[#index + 2] = score, tag
+    leases[#leases + 1], leases[#leases + 2] = lease_end, tag
+    local function blank(value) return value == nil or value == cjson.null end
+    if type(headers) == 'table' and type(headers.id) == 'string' and type(headers.task) == 'string' and
+       headers.id ~= '' and #headers.id <= 1024 and #headers.task <= 1024 then
+      ids[#ids + 1] = headers.id
+      local whole = blank(headers.eta) and blank(headers.expires)
+      local retries = type(headers.retries) == 'number' and headers.retries or 0
+      plain[#plain + 1] = {tag, headers.id, headers.task, string.format('%.0f', retries), whole, 4 * i + 1}
+    end
+  else
+    garbage[#garbage + 1], garbage[#garbage + 2] = fence, queues[i] .. '\n' .. raw
+  end
+  out[#out + 1], out[#out + 2], out[#out + 3], out[#out + 4] = fence, queues[i], raw, flag
+end
+local revoked = ask_many('ZMSCORE', 'segments:revoked', ids)
+for i, run in ipairs(plain) do
+  if revoked[i] then
+    out[run[6]] = 2
+  elseif run[5] then
+    out[run[6]] = 0
+    runs[#runs + 1] = run
+  end
+end
+many('HSET', 'unacked', unacked)
+many('ZADD', 'unacked_index', index)
+many('ZADD', 'segments:leases', leases)
+many('HSET', 'segments:garbage', garbage)
+start(runs, now, worker)
+write_totals()
+return out
+)lua");
+  return script;
+}
+
+// What is decided after a fetch: runs that begin after all, messages that wait in `unacked` until they are
+// due, and whose the tasks of others are.
+const redis::Script& settle_script() {
+  static const redis::Script script(std::string(common_lua) + R"lua(
+local now, worker = take(), take()
+local runs, begun = {}, {}
+for i = 1, take_number() do
+  runs[i] = {take(), take(), take(), take()}
+  begun[i] = runs[i][2]
+end
+start(runs, now, worker)
+many('ZREM', 'segments:expiring', begun)
+for _ = 1, take_number() do
+  local tag, id, name, retries = take(), take(), take(), take()
+  local due, score, ttl, user = take(), take(), take(), take()
+  if call('ZSCORE', 'unacked_index', tag) then
+    call('ZREM', 'segments:leases', tag)
+    call('HDEL', 'segments:running', tag)
+    call('ZADD', 'segments:delayed', due, tag)
+    call('ZADD', 'unacked_index', score, tag)
+    local key = task_key(id)
+    call('HSET', key, 'name', name, 'status', waiting_status(retries), 'retries', retries, 'ready_at', due,
+         'worker', '', 'tag', tag)
+    if ttl ~= '0' then
+      call('HSETNX', key, 'created_at', now)
+      call('HSET', key, 'user_id', user)
+      call('PEXPIRE', key, ttl)
+    end
+    wait_again(id, name, retries, due)
+  end
+end
+for _ = 1, take_number() do
+  local key, user = task_key(take()), take()
+  call('HSET', key, 'user_id', user)
+end
+write_totals()
+return 1
+)lua");
+  return script;
+}
+
+const redis::Script& renew_script() {
+  static const redis::Script script(std::string(common_lua) + R"lua(
+local lease_end, score, tags, ids = take(), take(), {}, {}
+for i = 1, take_number() do tags[i], ids[i] = take(), take() end
+local held, revoked = ask_many('ZMSCORE', 'unacked_index', tags), ask_many('ZMSCORE', 'segments:revoked', ids)
+local leases, index, kept = {}, {}, {}
+local leased = ask_many('ZMSCORE', 'segments:leases', tags)
+for i, tag in ipairs(tags) do
+  local stopped = revoked[i] and call('HGET', task_key(ids[i]), 'status') == 'REVOKED'
+  kept[i] = held[i] and leased[i] and not stopped and 1 or 0
+  if kept[i] == 1 then
+    leases[#leases + 1], leases[#leases + 2] = lease_end, tag
+    index[#index + 1], index[#index + 2] = score, tag
+  end
+end
+many('ZADD', 'segments:leases', leases)
+many('ZADD', 'unacked_index', index)
+return kept
+)lua");
+  return script;
+}
+
+const redis::Script& progress_script() {
+  static const redis::Script script(std::string(common_lua) + R"lua(
+local key, progress, message = task_key(take()), take_number(), take()
+local known = call('HMGET', key, 'status', 'progress')
+if known[1] ~= 'STARTED' then return 0 end
+progress = math.max(progress, tonumber(known[2] or '') or 0)
+call('HSET', key, 'progress', string.format('%.17g', progress), 'message_shown', message)
+return 1
+)lua");
+  return script;
+}
+
+}  // namespace segments::celery

@@ -1,0 +1,221 @@
+// What is put right in passing and by sweeps: leases that ended, what peers abandoned or did, what is too
+// old.
+#include <algorithm>
+
+#include "base/ids.h"
+#include "base/log.h"
+#include "celery/celery_queue.h"
+#include "celery/ending.h"
+#include "celery/scripts.h"
+
+namespace segments::celery {
+
+using redis::Command;
+
+namespace {
+
+constexpr int deaths_allowed = 5;
+constexpr Millis day_ms = 24 * 3'600'000;
+
+}  // namespace
+
+// `ended`: {"ended", tag, what `unacked` has under it, …}. Each is given back to its list, and its death
+// counted.
+void CeleryQueue::restore_ended(const redis::Reply& ended, Millis at) {
+  std::vector<DeliveryPtr> deliveries;
+  std::vector<std::string> lost;
+  for (std::size_t i = 1; i + 2 < ended.items.size(); i += 3) {
+    const auto& tag = ended.items[i].text;
+    const auto& value = ended.items[i + 1].text;
+    auto dash = tag.rfind('-');
+    auto fence = std::strtoll(tag.c_str() + (dash == tag.npos ? 0 : dash + 1), nullptr, 10);
+    if (value.empty()) {
+      lost.push_back(tag);  // a peer restored it
+    } else if (auto delivery = read_delivery(fence, value)) {
+      deliveries.push_back(std::move(delivery));
+    } else {
+      MessageFault fault;
+      fault.sentence = "What was left in unacked cannot be read.";
+      bury(fault, value, options_.queue, tag, "", value, at);
+    }
+  }
+  if (!lost.empty()) {
+    Command leases("ZREM"), running("HDEL");
+    leases.add(keys::leases);
+    running.add(keys::running);
+    for (const auto& tag : lost) {
+      leases.add(tag);
+      running.add(tag);
+    }
+    redis_.ask_all(std::vector{leases, running});
+  }
+  if (deliveries.empty()) return;
+  std::vector<Command> asked;
+  for (const auto& delivery : deliveries)
+    asked.push_back({"HGET", keys::task(delivery->message.id), "deaths"});
+  auto deaths = redis_.ask_all(asked);
+  std::vector<Ending> endings;
+  // The first of them is to be served first again.
+  for (std::size_t i = deliveries.size(); i-- > 0;) {
+    const auto& delivery = deliveries[i];
+    log_warning("celery.lease_ended", {{"task_id", delivery->message.id}, {"task", delivery->message.task}});
+    bool poison = std::strtol(deaths[i].text.c_str(), nullptr, 10) + 1 >= deaths_allowed;
+    endings.push_back(poison ? make_poisoned(delivery, deaths_allowed, at)
+                             : make_return(delivery, Ending::Kind::died));
+  }
+  end(endings, at);
+}
+
+std::string CeleryQueue::list_of(const UnackedEntry& entry) {
+  std::string queue = entry.routing_key.empty() ? options_.queue : entry.routing_key;
+  if (!entry.exchange.empty()) {
+    // Where no binding leads anywhere kombu would let the message vanish.
+    for (const auto& member : redis_.ask({"SMEMBERS", keys::binding(entry.exchange)}).items) {
+      std::string_view text = member.text;
+      auto first = text.find(keys::separator), last = text.rfind(keys::separator);
+      if (first == text.npos || last == first || text.substr(0, first) != entry.routing_key) continue;
+      queue = text.substr(last + keys::separator.size());
+    }
+  }
+  return keys::queue_list(queue, priority_of(entry.raw));
+}
+
+// What peers, Python's or ours, hold for longer than the visibility timeout.
+void CeleryQueue::restore_abandoned(Millis at) {
+  constexpr int page = 100;
+  auto cutoff = index_score(at - Millis{options_.visibility_timeout_s} * 1000);
+  while (true) {
+    auto tags = redis_.ask(
+        {"ZRANGEBYSCORE", keys::unacked_index, "-inf", cutoff, "LIMIT", "0", std::to_string(page)});
+    if (tags.items.empty()) return;
+    Command values("HMGET"), delayed("ZMSCORE");
+    values.add(keys::unacked);
+    delayed.add(keys::delayed);
+    for (const auto& tag : tags.items) {
+      values.add(tag.text);
+      delayed.add(tag.text);
+    }
+    auto replies = redis_.ask_all(std::vector{values, delayed});
+    bool changed = false;
+    for (std::size_t i = 0; i < tags.items.size(); ++i) {
+      const auto& tag = tags.items[i].text;
+      const auto& value = replies[0].items[i];
+      // One that is due goes back by lease_tasks, as it came.
+      if (!replies[1].items[i].is_nil()) continue;
+      changed = true;
+      auto entry = read_unacked(value.text);
+      auto restored = entry ? encode_restored(entry->raw) : std::nullopt;
+      if (value.is_nil() || restored) {
+        ScriptCall call;
+        call.add(tag)
+            .add(value.text)
+            .add(cutoff)
+            .add(entry ? list_of(*entry) : "")
+            .add(restored.value_or(""));
+        bool done = call.run(redis_, restore_script()).integer == 1;
+        if (done) log_warning("celery.restored", {{"tag", tag}});
+      } else {
+        // Python's sweeps end at such a value; without it they go on.
+        MessageFault fault;
+        fault.sentence = "What was left in unacked cannot be read.";
+        bury(fault, value.text, options_.queue, tag, "", value.text, at);
+      }
+    }
+    if (!changed || tags.items.size() < page) return;
+  }
+}
+
+void CeleryQueue::expire_waiting(Millis at) {
+  while (true) {
+    auto ids =
+        redis_.ask({"ZRANGEBYSCORE", keys::expiring, "-inf", "(" + std::to_string(at), "LIMIT", "0", "100"});
+    for (const auto& id : ids.items) revoke_task(id.text, true, at);
+    if (ids.items.size() < 100) return;
+  }
+}
+
+// Of a Python worker we see nothing but the results that it writes.
+void CeleryQueue::adopt_outcomes(Millis at) {
+  constexpr Millis forgotten_after_ms = 30 * day_ms;
+  auto waiting = redis_.ask({"ZRANGE", keys::waiting, "0", "199", "WITHSCORES"});
+  if (waiting.items.empty()) return;
+  Command get("MGET");
+  for (std::size_t i = 0; i + 1 < waiting.items.size(); i += 2)
+    get.add(keys::task_meta(waiting.items[i].text));
+  auto metas = redis_.ask(get);
+  ScriptCall call;
+  std::vector<std::pair<std::string, std::optional<ResultMeta>>> ended;
+  for (std::size_t i = 0; i < metas.items.size(); ++i) {
+    auto meta = metas.items[i].is_nil() ? std::nullopt : decode_result(metas.items[i].text);
+    bool forgotten = std::strtod(waiting.items[2 * i + 1].text.c_str(), nullptr) + forgotten_after_ms < at;
+    if (meta && meta->is_final())
+      ended.emplace_back(waiting.items[2 * i].text, std::move(meta));
+    else if (forgotten)
+      ended.emplace_back(waiting.items[2 * i].text, std::nullopt);
+  }
+  if (ended.empty()) return;
+  call.add(static_cast<Millis>(ended.size()));
+  for (const auto& [id, meta] : ended) {
+    auto exception = meta ? meta->exception() : std::nullopt;
+    call.add(id).add(meta ? meta->status : "").add(meta ? meta->date_done.value_or(at) : at);
+    call.add(exception ? exception->sentence() : "");
+  }
+  call.run(redis_, adopt_script());
+}
+
+// Left between two scripts by a process that died.
+void CeleryQueue::bury_garbage(Millis at) {
+  auto garbage = redis_.ask({"HSCAN", keys::garbage, "0", "COUNT", "100"});
+  if (garbage.items.size() != 2) return;
+  const auto& pairs = garbage.items[1].items;
+  for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
+    const auto& value = pairs[i + 1].text;
+    auto line = std::min(value.find('\n'), value.size() - 1);
+    MessageFault fault;
+    fault.sentence = "The message is no envelope.";
+    bury(fault, std::string_view(value).substr(line + 1), value.substr(0, line), "", pairs[i].text, "", at);
+  }
+}
+
+// Leases that ended, and what is due.
+void CeleryQueue::put_back(Millis at) {
+  constexpr int most_rounds = 100;  // of fifty
+  for (int i = 0; i < most_rounds; ++i) {
+    auto reply = fetch("", 0, at, 0);
+    if (reply.items.empty() || reply.items[0].text != "ended") return;
+    restore_ended(reply, at);
+  }
+}
+
+void CeleryQueue::sweep() {
+  constexpr int most_revoked = 100'000;
+  Millis at = now();
+  put_back(at);
+  expire_waiting(at);
+  adopt_outcomes(at);
+  bury_garbage(at);
+  auto old = redis_.ask(
+      {"ZRANGEBYSCORE", keys::dead_letters, "-inf", std::to_string(at - 30 * day_ms), "LIMIT", "0", "1000"});
+  if (!old.items.empty()) {
+    ScriptCall call;
+    for (const auto& id : old.items) call.add(id.text);
+    call.run(redis_, remove_letter_script());
+  }
+  redis_.ask_all(std::vector<Command>{
+      {"ZREMRANGEBYSCORE", keys::revoked, "-inf", std::to_string(at)},
+      {"ZREMRANGEBYRANK", keys::revoked, "0", std::to_string(-most_revoked - 1)},
+      {"ZREMRANGEBYSCORE", keys::workers, "-inf", std::to_string(at - day_ms)},
+  });
+  // kombu's own lock: one sweep at a time, Python's or ours.
+  auto token = make_id();
+  if (redis_.ask({"SET", keys::unacked_mutex, token, "NX", "PX", "300000"}).is_nil()) return;
+  try {
+    restore_abandoned(at);
+  } catch (...) {
+    ScriptCall().add(token).run(redis_, unlock_script());
+    throw;
+  }
+  ScriptCall().add(token).run(redis_, unlock_script());
+}
+
+}  // namespace segments::celery

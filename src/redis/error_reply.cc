@@ -1,0 +1,43 @@
+#include "redis/error_reply.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace segments::redis {
+
+namespace {
+
+constexpr std::size_t most_shown_bytes = 300;
+
+std::string_view code_of(const Reply& error) {
+  return std::string_view(error.text).substr(0, error.text.find(' '));
+}
+
+bool is_full(const Reply& error) {
+  return error.text.starts_with("ERR max number of clients");
+}
+
+}  // namespace
+
+Error error_of(const Reply& error, std::string_view command) {
+  static constexpr std::string_view passing[] = {"BUSY",       "CLUSTERDOWN", "DENIED",  "LOADING",
+                                                 "MASTERDOWN", "MISCONF",     "NOAUTH",  "NOREPLICAS",
+                                                 "OOM",        "READONLY",    "TRYAGAIN"};
+  std::string what = "refused " + std::string(command) + ": " + shown_error(error);
+  if (is_full(error) || std::ranges::find(passing, code_of(error)) != std::end(passing))
+    return Error(ErrorKind::unavailable, "Redis " + what, {}, 1);
+  return Error(ErrorKind::internal, "Redis " + what);
+}
+
+bool wants_new_connection(const Reply& reply) {
+  if (!reply.is_error()) return false;
+  auto code = code_of(reply);
+  return code == "READONLY" || code == "MASTERDOWN" || code == "NOAUTH" || code == "DENIED" || is_full(reply);
+}
+
+std::string shown_error(const Reply& error) {
+  return clean_utf8(error.text, most_shown_bytes);
+}
+
+}  // namespace segments::redis

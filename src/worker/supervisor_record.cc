@@ -1,0 +1,188 @@
+// How runs ended: told to the queue, the log and the observer.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/log.h"
+#include "worker/ask_queue.h"
+#include "worker/run_folder.h"
+#include "worker/supervisor.h"
+
+namespace segments {
+
+namespace {
+
+constexpr double longest_back_off_ms = 300'000;
+constexpr Millis longest_refusal_ms = 30'000;
+
+RunEnding run_ending_of(Ending ending, LeaseEnding told) {
+  switch (ending) {
+    case Ending::revoked:
+      return RunEnding::revoked;
+    case Ending::terminated:
+      return RunEnding::terminated;
+    case Ending::lost:
+      return RunEnding::lost;
+    default:
+      break;
+  }
+  switch (told) {
+    case LeaseEnding::finish:
+      return RunEnding::success;
+    case LeaseEnding::retry:
+      return RunEnding::retry;
+    case LeaseEnding::fail:
+      return RunEnding::failure;
+    case LeaseEnding::time_limit:
+      return RunEnding::time_limit;
+    case LeaseEnding::soft_time_limit:
+      return RunEnding::soft_time_limit;
+    case LeaseEnding::worker_lost:
+      return RunEnding::worker_lost;
+    case LeaseEnding::hand_back:
+      break;
+  }
+  return RunEnding::handed_back;
+}
+
+}  // namespace
+
+const char* name_of(RunEnding ending) {
+  constexpr const char* names[] = {"success",     "retry",   "failure",    "time_limit", "soft_time_limit",
+                                   "worker_lost", "revoked", "terminated", "lost",       "handed_back"};
+  return names[static_cast<int>(ending)];
+}
+
+// Tells the queue how runs ended, once nothing of them is left. What it cannot take now is kept.
+void Supervisor::record() {
+  if (ended_.empty() || now_ < queue_rests_until_) return;
+  for (auto& run : ended_) {
+    if (!run.folder.empty()) remove_run_folder(run.folder);
+    run.folder.clear();
+  }
+  std::vector<Run> fresh, refused, later;
+  for (auto& run : ended_)
+    (now_ < run.record_at ? later : run.refusals ? refused : fresh).push_back(std::move(run));
+  ended_ = std::move(later);
+  record_these(fresh);
+  record_singly(std::move(refused));
+}
+
+// One of those that were refused together may be what the queue cannot take, and the others, and all else
+// that it is asked, are not to wait for that one.
+void Supervisor::record_singly(std::vector<Run> runs) {
+  int failures = 0;
+  for (auto& run : runs) {
+    Millis rests_until = queue_rests_until_;
+    std::vector<Run> one;
+    one.push_back(std::move(run));
+    if (record_these(one)) continue;
+    if (now_ < rests_until) continue;  // it was not asked
+    Run& last = ended_.back();
+    last.record_at = now_ + std::min<Millis>(longest_refusal_ms, 500 << std::min(last.refusals, 6));
+    // Two in a row mean that it takes nothing now.
+    if (++failures == 1) queue_rests_until_ = rests_until;
+  }
+}
+
+bool Supervisor::record_these(std::vector<Run>& runs) {
+  if (runs.empty()) return true;
+  std::vector<LeaseEnd> ends;
+  ends.reserve(runs.size());
+  for (const auto& run : runs) ends.push_back(lease_end_of(run));
+  std::vector<bool> taken;
+  if (!ask("record", [&] { taken = tell_endings(runs, ends); })) {
+    for (auto& run : runs) {
+      ++run.refusals;
+      ended_.push_back(std::move(run));
+    }
+    return false;
+  }
+  for (std::size_t i = 0; i < runs.size(); ++i) note_end(runs[i], ends[i], taken.at(i));
+  lease_at_ = 0;
+  return true;
+}
+
+std::vector<bool> Supervisor::tell_endings(std::vector<Run>& runs, std::vector<LeaseEnd>& ends) {
+  for (auto& run : runs) {
+    if (run.ending != Ending::terminated || run.revocation_is_told) continue;
+    queue_.revoke(run.task->id);
+    run.revocation_is_told = true;
+  }
+  auto taken = queue_.end_leases(ends);
+  // An outcome that lost to a revoke: the lease goes back, so that its owner is told without waiting for it.
+  std::vector<LeaseEnd> losers;
+  for (std::size_t i = 0; i < runs.size(); ++i)
+    if (!taken.at(i) && ends[i].ending != LeaseEnding::hand_back)
+      losers.push_back({.task = ends[i].task, .ending = LeaseEnding::hand_back});
+  if (!losers.empty()) queue_.end_leases(losers);
+  if (!losers.empty()) tell_at_ = 0;
+  return taken;
+}
+
+LeaseEnd Supervisor::lease_end_of(const Run& run) {
+  const LeasedTask& task = *run.task;
+  auto retry_or = [&](LeaseEnding last, std::string error, int retry_after_s) -> LeaseEnd {
+    if (task.retries >= task.max_retries) return {.task = task, .ending = last, .text = std::move(error)};
+    double longest =
+        std::min(longest_back_off_ms, options_.retry_base_ms * std::exp2(std::min(task.retries, 30)));
+    // Full jitter: what failed together is not to come back together.
+    Millis delay = retry_after_s > 0
+                       ? Millis{1000} * retry_after_s
+                       : std::uniform_int_distribution<Millis>(0, static_cast<Millis>(longest))(random_);
+    return {
+        .task = task, .ending = LeaseEnding::retry, .text = std::move(error), .not_before = now_ms() + delay};
+  };
+  switch (*run.ending) {
+    case Ending::reported:
+      if (run.outcome.ending == TaskEnding::success)
+        return {.task = task, .ending = LeaseEnding::finish, .text = run.outcome.result};
+      if (run.outcome.ending == TaskEnding::failure)
+        return {.task = task, .ending = LeaseEnding::fail, .text = run.outcome.error};
+      return retry_or(LeaseEnding::fail, run.outcome.error, run.outcome.retry_after_s);
+    case Ending::crashed:
+      return retry_or(LeaseEnding::worker_lost, "The worker process running it died.", 0);
+    case Ending::timed_out:
+      return {.task = task,
+              .ending = LeaseEnding::time_limit,
+              .text = "The task ran longer than its " + std::to_string(task.time_limit_s) + " s."};
+    case Ending::soft_timed_out:
+      return {.task = task,
+              .ending = LeaseEnding::soft_time_limit,
+              .text = "The task ran longer than its soft limit of " + std::to_string(task.soft_time_limit_s) +
+                      " s."};
+    // Of a run that was revoked this gives back the lease, of one that was lost nothing: its fence is an old
+    // one.
+    case Ending::revoked:
+    case Ending::terminated:
+    case Ending::lost:
+    case Ending::stopped:
+    case Ending::not_begun:
+      break;
+  }
+  return {.task = task, .ending = LeaseEnding::hand_back};
+}
+
+void Supervisor::note_end(const Run& run, const LeaseEnd& end, bool is_taken) {
+  RunEnding ending = run_ending_of(*run.ending, end.ending);
+  bool is_success = ending == RunEnding::success;
+  // Where an owner may have to be told, he is at once.
+  if (!is_success && ending != RunEnding::retry && ending != RunEnding::handed_back) tell_at_ = 0;
+  if (is_logged(LogLevel::info)) {
+    LogScope scope("task_id", run.task->id);
+    log_info("task.ended", {{"name", run.task->name},
+                            {"ending", name_of(ending)},
+                            {"error", is_success ? std::string_view() : std::string_view(end.text)},
+                            {"ms", run.runtime_s * 1000},
+                            {"recorded", is_taken}});
+  }
+  if (!options_.observer) return;
+  RunEnd told{.ending = ending,
+              .runtime_s = run.runtime_s,
+              .signal = ending == RunEnding::terminated ? run.signal : 0,
+              .recorded = is_taken};
+  (is_success ? told.result : told.error) = end.text;
+  options_.observer->run_ended(*run.task, told);
+}
+
+}  // namespace segments
