@@ -174,6 +174,20 @@ def server(make_server):
     return make_server().start()
 
 
+@pytest.fixture
+def redis(tmp_path):
+    """A Redis of this test's own."""
+    from redis_server import RedisServer
+    server = RedisServer(tmp_path / "redis").start()
+    yield server
+    server.stop()
+
+
+def on_redis(url, **more):
+    """The environment of a program whose queue is that Redis."""
+    return {"SEGMENTS_QUEUE": "redis", "REDIS_URL": url, **more}
+
+
 @pytest.fixture(scope="session")
 def small_video(tmp_path_factory):
     """Six seconds of 160x120 with a tone: quick to cut."""
