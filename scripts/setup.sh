@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(
   ca-certificates g++ cmake ninja-build pkg-config ccache
-  libboost1.81-dev libboost-json1.81-dev libsqlite3-dev libssl-dev zlib1g-dev libbz2-dev liblzma-dev
+  libboost1.81-dev libboost-json1.81-dev libsqlite3-dev libssl-dev zlib1g-dev libbz2-dev liblzma-dev libre2-dev
   libavformat-dev libavcodec-dev libavutil-dev
   ffmpeg fonts-dejavu-core curl jq bsdextrautils
 )
