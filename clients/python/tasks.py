@@ -1,15 +1,33 @@
 """The tasks of Segments, for Python programs that queue them and for `celery -A tasks inspect | status | events`.
 
-The bodies run in `segments worker`; nothing runs here. SEGMENTS_REDIS_URL or REDIS_URL says where the queue is
-(default redis://localhost:6379/0), SEGMENTS_CELERY_QUEUE its name (default celery).
+The bodies run in `segments worker`; nothing runs here. REDIS_URL says where the queue is (default
+redis://localhost:6379/0), SEGMENTS_CELERY_QUEUE its name (default celery). REDIS_HOST, REDIS_PORT, REDIS_DB,
+REDIS_USERNAME and REDIS_PASSWORD, where they are set, take the place of the URL's parts, as they do for `segments`.
 """
 
 import os
+from urllib.parse import quote, urlsplit
 
 from celery import Celery
 from celery.signals import celeryd_init
 
-url = os.environ.get("SEGMENTS_REDIS_URL") or os.environ.get("REDIS_URL") or "redis://localhost:6379/0"
+
+def redis_url():
+    url = urlsplit(os.environ.get("REDIS_URL") or "redis://localhost:6379/0")
+    part = {name: os.environ.get("REDIS_" + name, "") for name in ("HOST", "PORT", "DB", "USERNAME", "PASSWORD")}
+    if not part["PORT"].isdigit():  # Kubernetes sets tcp://... by itself where a service is named redis
+        part["PORT"] = ""
+    if not any(part.values()):
+        return url.geturl()
+    user = quote(part["USERNAME"], safe="") or url.username or ""
+    password = quote(part["PASSWORD"], safe="") or url.password or ""
+    host = part["HOST"] or url.hostname or "localhost"
+    host = f"[{host}]" if ":" in host else host
+    login = f"{user}:{password}@" if user or password else ""
+    return url._replace(netloc=f"{login}{host}:{part['PORT'] or url.port or 6379}", path="/" + (part["DB"] or url.path.strip("/") or "0")).geturl()
+
+
+url = redis_url()
 app = Celery("tasks", broker=url, backend=url)
 app.conf.update(
     accept_content=["json"],

@@ -22,13 +22,16 @@ namespace {
 
 // Names that deployments set already, without our prefix.
 const std::set<std::string, std::less<>> names_without_prefix{
-    "host", "port", "redis_url", "aws_region", "aws_bucket_name", "dynamodb_table_name"};
+    "host",           "port",           "redis_url",  "redis_host",      "redis_port",         "redis_db",
+    "redis_username", "redis_password", "aws_region", "aws_bucket_name", "dynamodb_table_name"};
 constexpr std::string_view prefix = "SEGMENTS_";
 // Set where the environment holds every setting: what is empty there is meant, and a .env has no say.
 constexpr const char* exported_mark = "SEGMENTS_ALL_EXPORTED";
 
 std::string quoted(std::string_view member, const std::string& text) {
-  return member == "auth_secret" || member == "redis_url" ? "the value" : "\"" + text.substr(0, 100) + "\"";
+  return member == "auth_secret" || member == "redis_url" || member == "redis_password"
+             ? "the value"
+             : "\"" + text.substr(0, 100) + "\"";
 }
 
 struct Given {
@@ -123,6 +126,38 @@ const char* fault_of_redis_url(std::string_view text) {
   } catch (const Error&) {
     return "redis://[user:password@]host[:port][/db], rediss:// for TLS, or unix:///path";
   }
+}
+
+namespace {
+
+bool is_whole_number(std::string_view text, std::int64_t least, std::int64_t most) {
+  auto number = parse_integer(text);
+  return number && *number >= least && *number <= most;
+}
+
+}  // namespace
+
+const char* fault_of_redis_port(std::string_view text) {
+  // Kubernetes sets it so by itself where a service is named redis, and means no setting.
+  if (text.starts_with("tcp://")) return nullptr;
+  return is_whole_number(text, 1, 65'535) ? nullptr : "a whole number from 1 to 65535";
+}
+
+const char* fault_of_redis_db(std::string_view text) {
+  return is_whole_number(text, 0, 99'999) ? nullptr : "a whole number from 0 to 99999";
+}
+
+redis::Url redis_url_of(const Config& config) {
+  auto url = redis::parse_url(config.redis_url);
+  if (!config.redis_host.empty()) {
+    url.host = config.redis_host;
+    url.socket_path.clear();
+  }
+  if (auto port = parse_integer(config.redis_port)) url.port = static_cast<int>(*port);
+  if (auto db = parse_integer(config.redis_db)) url.db = static_cast<int>(*db);
+  if (!config.redis_username.empty()) url.user = config.redis_username;
+  if (!config.redis_password.empty()) url.password = config.redis_password;
+  return url;
 }
 
 const char* fault_of_celery_queue(std::string_view text) {

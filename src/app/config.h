@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "describe/rule.h"
+#include "redis/url.h"
 #include "services/services.h"
 
 namespace segments {
@@ -51,6 +52,7 @@ struct Config {
   LogLevel log_level = LogLevel::info;
   std::string log_file;
   std::string redis_url = "redis://localhost:6379/0";
+  std::string redis_host, redis_port, redis_db, redis_username, redis_password;  // "": as in redis_url
   std::string celery_queue = "celery";
   int celery_visibility_timeout = 3600;
   std::string aws_region;
@@ -61,13 +63,16 @@ BOOST_DESCRIBE_STRUCT(Config, (),
                       (data_dir, host, port, workers, auth, auth_secret, auth_none_anywhere, public_url,
                        cors_origins, store, objects, queue, extra_types, simulator_faults, max_upload_bytes,
                        media_memory_mb, media_seconds, media_threads, sync, social_syncs_per_minute,
-                       requests_per_minute, io_threads, log_level, log_file, redis_url, celery_queue,
+                       requests_per_minute, io_threads, log_level, log_file, redis_url, redis_host,
+                       redis_port, redis_db, redis_username, redis_password, celery_queue,
                        celery_visibility_timeout, aws_region, aws_bucket_name, dynamodb_table_name))
 
 const char* fault_of_public_url(std::string_view);
 const char* fault_of_cors_origins(std::string_view);
 const char* fault_of_simulator_faults(std::string_view);
 const char* fault_of_redis_url(std::string_view);
+const char* fault_of_redis_port(std::string_view);
+const char* fault_of_redis_db(std::string_view);
 const char* fault_of_celery_queue(std::string_view);
 
 constexpr Rule rule_of(Describes<Config>, std::string_view member) {
@@ -105,6 +110,18 @@ constexpr Rule rule_of(Describes<Config>, std::string_view member) {
     return {.max_length = 4'000,
             .check = fault_of_redis_url,
             .about = "Redis of the queue `redis`, as redis://user:password@host:port/db; rediss:// for TLS"};
+  if (member == "redis_host") return {.max_length = 255, .about = "Host, in place of the one in `REDIS_URL`"};
+  if (member == "redis_port")
+    return {
+        .max_length = 100, .check = fault_of_redis_port, .about = "Port, in place of the one in `REDIS_URL`"};
+  if (member == "redis_db")
+    return {
+        .max_length = 5, .check = fault_of_redis_db, .about = "Database, in place of the one in `REDIS_URL`"};
+  if (member == "redis_username")
+    return {.max_length = 1'000, .about = "User, in place of the one in `REDIS_URL`"};
+  if (member == "redis_password")
+    return {.max_length = 4'000,
+            .about = "Password, in place of the one in `REDIS_URL`: a secret may come by itself"};
   if (member == "celery_queue")
     return {.min_length = 1,
             .max_length = 200,
@@ -174,6 +191,8 @@ struct ConfigSources {
 // Throws Error{invalid} with every fault: a value that is not allowed, an unknown SEGMENTS_ key, a line of
 // `.env` that is none. `pointer` is the key, `detail` says where it stands and what is allowed.
 Config read_config(const ConfigSources&);
+// REDIS_URL with what the other REDIS_ settings say in its parts' places.
+redis::Url redis_url_of(const Config&);
 // What the server needs besides: Error{invalid} when auth mode `none` would be open to other machines.
 void check_may_serve(const Config&);
 

@@ -85,6 +85,25 @@ TEST(Config, EveryKindOfValueIsRead) {
   EXPECT_EQ(config.redis_url, "redis://localhost:6379/0");
 }
 
+TEST(Config, PartsOfRedisUrlMayComeByThemselves) {
+  auto url = redis_url_of(read({}, {{"REDIS_URL", "rediss://ann:old@cache.example:6380/3"}}));
+  EXPECT_EQ(url.shown(), "rediss://ann@cache.example:6380/3");
+  EXPECT_EQ(url.password, "old");
+  url = redis_url_of(read({}, {{"REDIS_URL", "rediss://cache.example/3"},
+                               {"REDIS_HOST", "other.example"},
+                               {"REDIS_PORT", "6390"},
+                               {"REDIS_DB", "0"},
+                               {"REDIS_USERNAME", "bo"},
+                               {"REDIS_PASSWORD", "a:b@c/%41"}}));
+  EXPECT_EQ(url.shown(), "rediss://bo@other.example:6390/0");
+  EXPECT_EQ(url.password, "a:b@c/%41") << "as it is, nothing is decoded";
+  EXPECT_EQ(redis_url_of(read({}, {{"REDIS_URL", "unix:///tmp/r.sock"}})).socket_path, "/tmp/r.sock");
+  EXPECT_EQ(redis_url_of(read({}, {{"REDIS_URL", "unix:///tmp/r.sock"}, {"REDIS_HOST", "h"}})).socket_path,
+            "");
+  EXPECT_EQ(redis_url_of(read({}, {{"REDIS_PORT", "tcp://10.0.0.7:6379"}})).port, 6379);
+  EXPECT_EQ(faults_of({{}, {{"REDIS_PORT", "0"}, {"REDIS_DB", "-1"}}, ""}).size(), 2u);
+}
+
 TEST(Config, AllFaultsAreToldAtOnceEachWithWhatIsAllowed) {
   auto faults = faults_of({{{"SEGMENTS_WORKERS", "-3"}},
                            {{"PORT", "99999"},

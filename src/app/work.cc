@@ -97,7 +97,7 @@ int work(const Config& config, const WorkOptions& wanted) {
   std::optional<celery::Node> node;
   if (hooks) {
     options.observer = &hooks->events;
-    node.emplace(redis::parse_url(config.redis_url), *engines.celery(), controls, *hooks,
+    node.emplace(redis_url_of(config), *engines.celery(), controls, *hooks,
                  node_options(config, wanted, engines.services().metrics));
     node->wait_for_peers();
   }
