@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "celery/celery_queue.h"
 #include "celery/ending.h"
+#include "celery/exchange.h"
 #include "celery/scripts.h"
 
 namespace segments::celery {
@@ -124,6 +125,7 @@ std::vector<bool> CeleryQueue::end(std::vector<Ending>& endings, Millis at) {
     for (auto& ending : planned)
       if (!ending.chords.empty()) with_chords.push_back(&ending);
     if (!with_chords.empty()) plan_chords(redis_, with_chords, at);
+    for (auto& ending : planned) resolve_exchanges(redis_, ending.follow_ups.messages);
     ScriptCall call;
     call.add(at).add(Millis{options_.result_ttl_s}).add(static_cast<Millis>(planned.size()));
     for (const auto& ending : planned) ending.print(call, at);

@@ -62,7 +62,9 @@ PythonException task_revoked(std::string_view why) {
   return {"TaskRevokedError", {Json(why)}, celery_exceptions};
 }
 PythonException time_limit_exceeded(double seconds) {
-  return {"TimeLimitExceeded", {Json(seconds)}, "billiard.exceptions"};
+  auto whole = static_cast<std::int64_t>(seconds);
+  bool is_whole = static_cast<double>(whole) == seconds;
+  return {"TimeLimitExceeded", {is_whole ? Json(whole) : Json(seconds)}, "billiard.exceptions"};
 }
 PythonException soft_time_limit_exceeded() {
   return {"SoftTimeLimitExceeded", {}, "billiard.exceptions"};

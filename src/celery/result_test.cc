@@ -46,7 +46,7 @@ TEST(Result, ExceptionsAreShownAsPythonShowsThem) {
   EXPECT_EQ((PythonException{"E", {}, ""}).repr(), "E()");
   EXPECT_EQ((PythonException{"E", {Json("a")}, ""}).repr(), "E('a')");
   EXPECT_EQ((PythonException{"E", {Json("it's"), Json(2)}, ""}).repr(), "E(\"it's\", 2)");
-  EXPECT_EQ(time_limit_exceeded(10).sentence(), "TimeLimitExceeded(10.0)");
+  EXPECT_EQ(time_limit_exceeded(10).sentence(), "TimeLimitExceeded(10)");
 }
 
 TEST(ChordParts, AreJoined) {

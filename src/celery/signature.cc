@@ -231,18 +231,33 @@ class Publisher {
     message.priority =
         static_cast<int>(std::clamp<std::int64_t>(options.at("priority").integer().value_or(0), 0, 9));
     message.reply_to = options.at("reply_to").is_text() ? options.text_of("reply_to") : parent_.reply_to;
-    message.routing_key = queue_of(options);
+    address(message, options);
     message.envelope.headers = options.at("headers").is_object() ? options.at("headers") : Json::object();
-    for (const char* name : {"stamped_headers", "stamps"})
-      if (const auto* value = options.find(name)) message.envelope.headers.put(name, *value);
+    stamp(message.envelope.headers, options);
     return message;
   }
 
-  static std::string queue_of(const Json& options) {
-    for (auto name :
-         {options.text_of("queue"), options.at("queue").text_of("name"), options.text_of("routing_key")})
-      if (!name.empty()) return name;
-    return keys::default_queue;
+  // As Celery's producer: an exchange counts with a routing key alone, and a routing key with an exchange.
+  static void address(TaskMessage& message, const Json& options) {
+    message.exchange = options.text_of("exchange");
+    message.routing_key = options.text_of("routing_key");
+    if (!message.exchange.empty() && !message.routing_key.empty()) return;
+    message.exchange.clear();
+    message.routing_key = keys::default_queue;
+    for (auto name : {options.at("queue").text_of("name"), options.text_of("queue")})
+      if (!name.empty()) message.routing_key = name;
+  }
+
+  // The values stand among the options, under the names that stamped_headers lists.
+  static void stamp(Json& headers, const Json& options) {
+    const auto& names = options.at("stamped_headers");
+    if (!names.is_true()) return;
+    auto stamps = options.at("stamps").is_object() ? options.at("stamps") : Json::object();
+    for (const auto& name : names.items())
+      if (const auto* value = options.find(name.text()); value && name.is_text())
+        stamps.put(name.text(), *value);
+    headers.put("stamped_headers", names);
+    headers.put("stamps", std::move(stamps));
   }
 
   void expand_chain(const Json& signature, const std::vector<Json>& partial, bool is_child) {

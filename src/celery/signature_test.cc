@@ -165,8 +165,8 @@ TEST(Signatures, OptionsAreObserved) {
   auto next = follow_success(parent_with(R"({"callbacks": [
       {"task": "a", "args": [1], "kwargs": {"k": 1}, "options": {"task_id": "x", "queue": "media", "priority": 6, "countdown": 10,
        "time_limit": 5, "soft_time_limit": 2.5, "shadow": "s", "headers": {"mine": 1}, "ignore_result": true, "reply_to": "oid"}, "immutable": false},
-      {"task": "b", "args": [1], "immutable": true, "options": {"eta": "1970-01-01T00:00:05", "expires": 7, "link": {"task": "c"}, "routing_key": "other"}},
-      {"task": "c"}]})"),
+      {"task": "b", "args": [1], "immutable": true, "options": {"eta": "1970-01-01T00:00:05", "expires": 7, "link": {"task": "c"}, "exchange": "topics", "routing_key": "a.b", "queue": "other"}},
+      {"task": "c", "options": {"routing_key": "nowhere", "stamped_headers": ["batch"], "batch": "b7"}}]})"),
                              *read_json("12345678901234567890123"), 1'000);
   ASSERT_EQ(next.messages.size(), 3u);
   const auto& a = next.messages[0];
@@ -188,9 +188,12 @@ TEST(Signatures, OptionsAreObserved) {
   EXPECT_EQ(print_json(b.args), "[1]");
   EXPECT_EQ(b.eta, 5'000);
   EXPECT_EQ(b.expires, 8'000);
-  EXPECT_EQ(b.routing_key, "other");
+  EXPECT_EQ(b.exchange, "topics");
+  EXPECT_EQ(b.routing_key, "a.b");
   EXPECT_EQ(b.embed.at("callbacks").items().size(), 1u);
-  EXPECT_EQ(next.messages[2].routing_key, "celery");
+  EXPECT_EQ(next.messages[2].routing_key, "celery") << "a routing key alone counts nothing to Celery";
+  EXPECT_EQ(print_json(next.messages[2].envelope.headers),
+            R"({"stamped_headers":["batch"],"stamps":{"batch":"b7"}})");
   EXPECT_EQ(next.children.size(), 3u);
   EXPECT_EQ(next.children[0], (Child{"x", "me"}));
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "celery/celery_queue.h"
 #include "celery/ending.h"
+#include "celery/exchange.h"
 #include "celery/scripts.h"
 
 namespace segments::celery {
@@ -68,15 +69,10 @@ void CeleryQueue::restore_ended(const redis::Reply& ended, Millis at) {
 
 std::string CeleryQueue::list_of(const UnackedEntry& entry) {
   std::string queue = entry.routing_key.empty() ? options_.queue : entry.routing_key;
-  if (!entry.exchange.empty()) {
-    // Where no binding leads anywhere kombu would let the message vanish.
-    for (const auto& member : redis_.ask({"SMEMBERS", keys::binding(entry.exchange)}).items) {
-      std::string_view text = member.text;
-      auto first = text.find(keys::separator), last = text.rfind(keys::separator);
-      if (first == text.npos || last == first || text.substr(0, first) != entry.routing_key) continue;
-      queue = text.substr(last + keys::separator.size());
-    }
-  }
+  // Where no binding leads anywhere kombu would let the message vanish.
+  if (!entry.exchange.empty())
+    if (auto bound = find_bound_queues(redis_, entry.exchange, entry.routing_key); !bound.empty())
+      queue = bound.back();
   return keys::queue_list(queue, priority_of(entry.raw));
 }
 
