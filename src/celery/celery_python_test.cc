@@ -1,47 +1,12 @@
 // Debian's own Celery against our queue on one Redis: Python's clients to our worker, our tasks to Python's
 // worker, and both workers on the same queue.
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <fstream>
-#include <map>
 #include <set>
-#include <thread>
 
-#include "base/log.h"
-#include "celery/test_queue.h"
-
-extern char** environ;
+#include "celery/test_peer.h"
 
 namespace segments::celery {
 
 namespace {
-
-constexpr const char* peer_py = R"py(
-import os, sys, json, time, datetime
-from celery import Celery, chain, group, chord
-url = sys.argv[1]
-app = Celery('peer', broker=url, backend=url)
-app.conf.update(accept_content=['json'], worker_hijack_root_logger=False, broker_connection_retry_on_startup=True)
-@app.task(name='tasks.add')
-def add(x, y=0):
-    app.backend.client.rpush('ran:python', '%s' % add.request.id)
-    return x + y
-@app.task(name='tasks.total')
-def total(items): return sum(items)
-@app.task(name='tasks.boom', throws=(ValueError,))
-def boom(**kwargs): raise ValueError('boom', 42)
-@app.task(name='tasks.flaky')
-def flaky(): pass
-@app.task(name='tasks.note')
-def note(failed): pass
-@app.task(name='tasks.none')
-def none(): pass
-)py";
 
 constexpr const char* producer_py = R"py(
 def show(name, ask):
@@ -87,137 +52,6 @@ show('ignored', lambda: add.apply_async((1, 1), ignore_result=True).id != '')
 show('protocol_1', lambda: (app.conf.update(task_protocol=1), got(Celery('old', broker=url, backend=url, changes={'task_protocol': 1}).send_task('tasks.add', (4, 5))))[1])
 show('compressed', lambda: got(add.apply_async((20, 22), compression='zlib')))
 )py";
-
-class PythonPeer {
- public:
-  PythonPeer(const std::string& script, const std::vector<std::string>& arguments) {
-    path_ = "/tmp/celery-peer-" + make_uuid() + ".py";
-    std::ofstream(path_) << peer_py << script;
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC)) throw std::runtime_error("no pipe");
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-    posix_spawn_file_actions_addopen(&actions, 2, (path_ + ".err").c_str(), O_WRONLY | O_CREAT, 0600);
-    std::vector<std::string> words{"/usr/bin/python3", "-W", "ignore", path_};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::vector<char*> pointers;
-    for (auto& word : words) pointers.push_back(word.data());
-    pointers.push_back(nullptr);
-    if (posix_spawn(&pid_, words[0].c_str(), &actions, nullptr, pointers.data(), environ)) pid_ = 0;
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    output_ = fdopen(ends[0], "r");
-  }
-  ~PythonPeer() {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
-    fclose(output_);
-    unlink(path_.c_str());
-    unlink((path_ + ".err").c_str());
-  }
-  std::optional<std::string> read_line() {
-    char* text = nullptr;
-    std::size_t size = 0;
-    auto length = getline(&text, &size, output_);
-    std::optional<std::string> line;
-    if (length > 0) line = std::string(text, static_cast<std::size_t>(length));
-    free(text);
-    return line;
-  }
-  std::string errors() const {
-    std::ifstream in(path_ + ".err");
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
- private:
-  std::string path_;
-  pid_t pid_ = 0;
-  FILE* output_ = nullptr;
-};
-
-// What the worker's child process would do with a task.
-LeaseEnd run(const LeasedTask& task) {
-  auto arguments = *read_json(task.arguments);
-  if (task.name == "tasks.boom") return {task, LeaseEnding::fail, "boom"};
-  if (task.name == "tasks.flaky" && task.retries == 0)
-    return {task, LeaseEnding::retry, "Later.", now_ms() + 200};
-  if (task.name == "tasks.flaky") return {task, LeaseEnding::finish, "\"at last\""};
-  if (task.name == "tasks.note") return {task, LeaseEnding::finish, print_json(arguments.at("failed"))};
-  double sum = 0;
-  if (task.name == "tasks.total")
-    for (const auto& item : arguments.at("items").items()) sum += item.real().value_or(0);
-  if (task.name == "tasks.add")
-    sum = arguments.at("x").real().value_or(0) + arguments.at("y").real().value_or(0);
-  bool whole = sum < 1e15;
-  return {task, LeaseEnding::finish,
-          whole ? std::to_string(static_cast<std::int64_t>(sum)) : print_json(Json(sum))};
-}
-
-std::variant<std::string, PythonException> bind_known(const TaskMessage& message) {
-  static const std::map<std::string, TaskSignature> known{
-      {"tasks.add", {"tasks.add", {{"x"}, {"y", false}}}}, {"tasks.total", {"tasks.total", {{"items"}}}},
-      {"tasks.boom", {"tasks.boom", {{"x", false}}}},      {"tasks.flaky", {"tasks.flaky", {}}},
-      {"tasks.note", {"tasks.note", {{"failed"}}}},
-  };
-  auto found = known.find(message.task);
-  if (found == known.end()) return not_registered(message.task);
-  return bind_arguments(found->second, message.args, message.kwargs);
-}
-
-CeleryQueueOptions known_options() {
-  auto options = test_options();
-  options.bind = bind_known;
-  return options;
-}
-
-// Our worker, on a thread.
-class OurWorker {
- public:
-  explicit OurWorker(const std::string& url, int at_once = 16)
-      : own_(url, known_options()), thread_([this, at_once] { work(at_once); }) {}
-  ~OurWorker() {
-    stop_ = true;
-    thread_.join();
-  }
-
- private:
-  void work(int at_once) {
-    while (!stop_) {
-      auto tasks = own_.queue.lease_tasks("ours", at_once, 30'000);
-      if (tasks.empty()) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));  // as the worker polls
-        continue;
-      }
-      std::vector<LeaseEnd> ends;
-      for (const auto& task : tasks) {
-        own_.client.ask({"RPUSH", "ran:ours", task.id});
-        ends.push_back(run(task));
-      }
-      for (bool taken : own_.queue.end_leases(ends)) EXPECT_TRUE(taken);
-    }
-  }
-  OwnQueue own_;
-  std::atomic<bool> stop_ = false;
-  std::thread thread_;
-};
-
-class CeleryPythonTest : public CeleryQueueTest {
- protected:
-  CeleryPythonTest() { set_log_level(LogLevel::off); }
-  ~CeleryPythonTest() override { set_log_level(LogLevel::info); }
-};
-
-template <class Condition>
-bool wait_for(Condition condition, int seconds = 20) {
-  for (int i = 0; i < seconds * 100; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return condition();
-}
 
 }  // namespace
 
