@@ -37,7 +37,9 @@ bool wants_new_connection(const Reply& reply) {
 }
 
 std::string shown_error(const Reply& error) {
-  return clean_utf8(error.text, most_shown_bytes);
+  auto text = clean_utf8(error.text, most_shown_bytes);
+  while (text.ends_with('.')) text.pop_back();  // the sentence that it becomes part of has its own
+  return text;
 }
 
 }  // namespace segments::redis
