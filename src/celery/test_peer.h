@@ -213,10 +213,15 @@ class CeleryPythonTest : public CeleryQueueTest {
   CeleryPythonTest() { set_log_level(LogLevel::off); }
   ~CeleryPythonTest() override { set_log_level(LogLevel::info); }
   // A client's script of checks, to its end.
-  void run_checks(const std::string& script, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> arguments{url()};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    PythonPeer client(checks_py + script + "\nprint('[\"end\", true, \"\"]', flush=True)\n", arguments);
+  void run_checks(const std::string& script) {
+    auto client = start_checks(script);
+    expect_checks(*client);
+  }
+  std::unique_ptr<PythonPeer> start_checks(const std::string& script) {
+    return std::make_unique<PythonPeer>(checks_py + script + "\nprint('[\"end\", true, \"\"]', flush=True)\n",
+                                        std::vector{url()});
+  }
+  void expect_checks(PythonPeer& client) {
     std::string last;
     while (auto line = client.read_line()) {
       auto row = read_json(*line);
