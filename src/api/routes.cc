@@ -112,7 +112,7 @@ const std::vector<ApiRoute>& api_routes() {
      .query = query_schema<StreamQuery>(), .content_type = "text/event-stream", .headers = {"Last-Event-ID"}},
     {.method = "POST", .pattern = "/api/stream-tickets", .handler = create_stream_ticket, .runs = inline_, .id = "create_stream_ticket", .tag = "events",
      .summary = "A ticket for streams, good for 60 s and for as many streams as are opened within", .answer = answer_schema<StreamTicket>("StreamTicket"), .status = 201},
-    {.method = "GET", .pattern = "/api/tasks/{task_id}", .handler = get_task, .runs = inline_, .id = "get_task", .tag = "tasks",
+    {.method = "GET", .pattern = "/api/tasks/{task_id}", .handler = get_task, .runs = on_pool, .id = "get_task", .tag = "tasks",
      .summary = "A background task", .answer = answer_schema<TaskState>("Task")},
 
     {.method = "GET", .pattern = "/media/{key...}", .handler = send_media, .runs = inline_, .access = open, .id = "send_media", .tag = "media",

@@ -183,6 +183,15 @@ def redis(tmp_path):
     server.stop()
 
 
+@pytest.fixture
+def beside(tmp_path):
+    """Starts programs that end with the test."""
+    from programs import Programs
+    programs = Programs(tmp_path)
+    yield programs
+    programs.end()
+
+
 def on_redis(url, **more):
     """The environment of a program whose queue is that Redis."""
     return {"SEGMENTS_QUEUE": "redis", "REDIS_URL": url, **more}

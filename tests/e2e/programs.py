@@ -1,0 +1,117 @@
+"""Programs that run beside a server and end with their test: our worker, and whatever Celery's command starts."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+from conftest import BINARY, ROOT, wait_until
+
+PYTHON = sys.executable  # Debian's, which has celery
+CLIENT = ROOT / "clients/python"
+
+
+class Program:
+    def __init__(self, name, command, env, folder):
+        self.path = pathlib.Path(folder) / (name + ".log")
+        with open(self.path, "ab") as log:
+            self.process = subprocess.Popen([str(word) for word in command], env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, start_new_session=True)
+
+    @property
+    def log(self):
+        return self.path.read_text()
+
+    def wait_log(self, text, seconds=30):
+        wait_until(lambda: text in self.log or self.process.poll() is not None, seconds)
+        assert text in self.log, self.log[-3000:]
+        return self
+
+    def is_alive(self):
+        return self.process.poll() is None
+
+    def events(self, name):
+        """The lines of our log about one event."""
+        lines = [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == name]
+
+    def send(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=40):
+        return self.process.wait(seconds)
+
+    def stop(self, seconds=40):
+        if self.is_alive():
+            self.send(signal.SIGTERM)
+        return self.wait(seconds)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Programs:
+    def __init__(self, folder):
+        self.folder, self.started = pathlib.Path(folder), []
+
+    def start(self, name, command, env, folder=None):
+        self.started.append(Program(name, command, env, folder or self.folder))
+        return self.started[-1]
+
+    def worker(self, server, name, *flags, **env):
+        """`segments worker` on a server's data folder and Redis, once it is there for Celery's clients."""
+        program = self.start(name, [BINARY, "worker", "--hostname", f"{name}@here", *flags], {**server.env, **env})
+        return program.wait_log('"worker.started"')
+
+    def celery(self, name, url, *words, folder=CLIENT):
+        """Celery's command with the module `tasks` of that folder."""
+        return self.start(name, [PYTHON, "-W", "ignore", "-m", "celery", "-A", "tasks", *words], python_env(url, folder))
+
+    def end(self):
+        for program in self.started:
+            if program.is_alive():
+                program.send(signal.SIGTERM)
+        for program in self.started:
+            try:
+                program.wait(40)
+            except subprocess.TimeoutExpired:
+                program.kill()
+
+
+def python_env(url, folder, **more):
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": str(folder), "REDIS_URL": url, **more}
+
+
+def run_python(url, text, folder=CLIENT):
+    """A program of a producer's, run where `tasks` is that folder's module; what it printed."""
+    answer = subprocess.run([PYTHON, "-W", "ignore", "-c", text], env=python_env(url, folder), cwd=folder, capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+def celery_command(url, *words, code=0):
+    """`celery -A tasks WORDS` as an operator types it, in the folder of tasks.py."""
+    answer = subprocess.run([PYTHON, "-W", "ignore", "-m", "celery", "-A", "tasks", *words], env=python_env(url, CLIENT), cwd=CLIENT,
+                            capture_output=True, text=True, timeout=60)
+    assert answer.returncode == code, (words, answer.stdout, answer.stderr)
+    return answer.stdout
+
+
+def celery_app(url):
+    """A producer within this process."""
+    from celery import Celery
+    app = Celery("tasks", broker=url, backend=url)
+    app.conf.update(task_serializer="json", accept_content=["json"], result_serializer="json")
+    return app
+
+
+def link_post(server, number=1, platform="tiktok"):
+    """A segment with a post whose counts can be read, with no task for it queued; its id."""
+    from conftest import segment_body
+    segment = server.call("POST", "/api/segments", segment_body(number=number)).json["segment_id"]
+    linked = server.call("POST", f"/api/segments/{segment}/social-media?wait=true", {"platform": platform, "post_id": f"73000000000000000{number:02}"})
+    assert linked.status < 300, linked.body
+    return segment

@@ -1,0 +1,129 @@
+"""Redis away, in each way that it goes: what does not need it is answered, what does is refused for now, and all comes back by itself."""
+import threading
+
+import pytest
+from conftest import on_redis, segment_body, wait_until
+from redis_server import RedisServer
+from streams import Stream
+
+PIECES = {"type": "fixed", "duration_seconds": 3, "mode": "keyframe"}
+
+
+@pytest.fixture
+def absent_redis(tmp_path):
+    """Not started yet."""
+    server = RedisServer(tmp_path / "redis")
+    yield server
+    if server.process and server.process.poll() is None:
+        server.thaw()
+        server.stop()
+
+
+def refused(answer):
+    assert answer.status == 503 and int(answer.header("Retry-After")) > 0, (answer.status, answer.body)
+    assert answer.header("Content-Type") == "application/problem+json" and "127.0.0.1" not in answer.json["detail"]
+    return True
+
+
+def put_video(server, video):
+    """What comes before the completion; the body that completes it."""
+    content = video.read_bytes()
+    started = server.call("POST", "/api/upload/initiate", {"filename": "small.mp4", "content_type": "video/mp4", "file_size": len(content)}).json
+    assert server.call("PUT", started["presigned_url"], content, {"Content-Type": "video/mp4"}, user=None).status == 200
+    return {"s3_key": started["s3_key"], "job_id": started["job_id"], "filename": "small.mp4", "file_size": len(content), "cutting_options": PIECES}
+
+
+def check_outage(server):
+    """Everybody can be told apart: what needs Redis from what does not."""
+    wait_until(lambda: server.call("GET", "/ready", user=None).status == 503, 20)
+    ready = server.call("GET", "/ready", user=None).json
+    assert ready["status"] == "unready" and not ready["checks"]["queue"]["ok"] and "queue" in ready["checks"]["queue"]["detail"], ready
+    assert all(ready["checks"][part]["ok"] for part in ("store", "objects", "disk")), ready
+    for path in ("/health", "/api/health", "/metrics", "/openapi.json", "/docs"):
+        assert server.call("GET", path, user=None).status == 200, path
+    made = server.call("POST", "/api/segments", segment_body(title="during the outage"))
+    assert made.status == 201
+    segment = f"/api/segments/{made.json['segment_id']}"
+    assert server.call("PATCH", segment, {"title": "changed"}).status == 200 and server.call("GET", segment).json["title"] == "changed"
+    assert server.call("GET", segment + "/download").json["download_count"] == 1
+    for path in ("/api/segments", "/api/videos", segment + "/analytics", segment + "/play"):
+        assert server.call("GET", path).status == 200, path
+    assert server.call("DELETE", segment).status == 200
+    return made.json["segment_id"]
+
+
+def test_what_is_completed_while_redis_is_dead_is_done_when_it_is_back(make_server, absent_redis, beside, small_video):
+    server = make_server(env=on_redis(absent_redis.url, SEGMENTS_WORKERS="0")).start()  # before Redis
+    worker = beside.worker(server, "clips", "--concurrency", "1", "--beat")
+    check_outage(server)
+    assert refused(server.call("GET", "/api/tasks/some-task"))
+    absent_redis.start()
+    wait_until(lambda: server.call("GET", "/ready", user=None).status == 200, 40)
+    events = Stream(server, "/api/events")
+    before = server.upload(small_video, cutting=PIECES)
+    assert len(server.wait_segments(before)) == 2
+
+    absent_redis.kill()
+    made = check_outage(server)
+    wait_until(lambda: [1 for _, name, data in events.events if name == "segment.deleted" and data["segment_id"] == made], 20)
+    body = put_video(server, small_video)
+    job = body["job_id"]
+    assert refused(server.call("POST", "/api/upload/complete", body))
+    assert server.call("GET", f"/api/jobs/{job}/status").json["status"] == "QUEUED"
+    assert refused(server.call("GET", f"/api/tasks/process-{before}")) and refused(server.call("POST", "/api/social-media/sync", {}))
+    late_stream = Stream(server, f"/api/job-progress/{job}/stream")  # streams are opened without Redis, too
+
+    # Nobody restarts anything, and nobody asks again.
+    absent_redis.start()
+    wait_until(lambda: server.call("GET", "/ready", user=None).status == 200, 40)
+    after = server.upload(small_video, cutting=PIECES)
+    assert len(server.wait_segments(after)) == 2
+    assert server.call("GET", f"/api/tasks/process-{before}").json["status"] == "SUCCESS"  # Redis kept what it was told
+    assert len(server.wait_segments(job, 80)) == 2
+    late_stream.thread.join(20)
+    assert late_stream.ended and late_stream.events[-1][2]["stage"] == "completed"
+    assert server.call("POST", "/api/upload/complete", body).json["status"] == "COMPLETED"
+    queued_late = [line for line in worker.events("video.queued_late") + server_events(server, "video.queued_late") if line["video_id"] == job]
+    assert len(queued_late) == 1
+    for id in (before, job, after):
+        assert [line["ending"] for line in worker.events("task.ended") if line["task_id"] == f"process-{id}"] == ["success"]
+        completed = [data for _, name, data in events.events if name == "job.completed" and data["job_id"] == id]
+        assert len(completed) == 1, (id, completed)
+    ids = [id for id, _, _ in events.events]
+    assert ids == sorted(set(ids)) and not events.ended  # one stream through all of it
+    wait_until(lambda: absent_redis.client().hlen("unacked") == 0, 20)
+
+
+def server_events(server, name):
+    return [line for line in server.log_lines() if line["event"] == name]
+
+
+def test_a_frozen_redis_holds_up_nobody_else_and_no_end(make_server, absent_redis, beside, small_video):
+    absent_redis.start()
+    server = make_server(env=on_redis(absent_redis.url, SEGMENTS_WORKERS="0")).start()
+    worker = beside.worker(server, "clips", "--concurrency", "1", "--beat")
+    wait_until(lambda: server.call("GET", "/ready", user=None).status == 200, 20)
+    body = put_video(server, small_video)
+    absent_redis.freeze()
+    answers = []
+    asked = [threading.Thread(target=lambda: answers.append(server.call("GET", "/api/tasks/some-task", timeout=60))) for _ in range(8)]
+    asked.append(threading.Thread(target=lambda: answers.append(server.call("POST", "/api/upload/complete", body, timeout=60))))
+    for thread in asked:
+        thread.start()
+    # More of them than there are threads for connections, and Redis will not answer any; everybody else is served meanwhile.
+    wait_until(lambda: server.call("GET", f"/api/jobs/{body['job_id']}/status").status == 200, 20)
+    assert server.call("GET", "/health", user=None).status == 200 and server.call("GET", "/api/segments").status == 200
+    assert server.call("POST", "/api/segments", segment_body()).status == 201
+    assert answers == []
+    check_outage(server)
+    for thread in asked:
+        thread.join()
+    assert all(refused(answer) for answer in answers) and len(answers) == 9
+
+    # Asked to end while Redis does not answer, both do.
+    worker.send(15)
+    assert server.stop(60) == 0 and worker.wait(60) == 0
+    absent_redis.thaw()
+    server.start()
+    beside.worker(server, "again", "--concurrency", "1", "--beat")
+    assert len(server.wait_segments(body["job_id"])) == 2
