@@ -133,6 +133,16 @@ void CeleryQueue::drop_later(std::span<const std::string> task_ids) {
   redis_.ask(command);
 }
 
+void CeleryQueue::drop_unknown_later(std::span<const std::string> task_ids) {
+  std::vector<Command> asks;
+  for (const auto& id : task_ids) asks.push_back({"EXISTS", keys::task(id)});
+  auto known = redis_.ask_all(asks);
+  std::vector<std::string> unknown;
+  for (std::size_t i = 0; i < task_ids.size(); ++i)
+    if (known[i].integer == 0) unknown.push_back(task_ids[i]);
+  drop_later(unknown);
+}
+
 std::vector<std::string> CeleryQueue::revoked_tasks(const std::vector<std::string>& task_ids) {
   std::vector<std::string> revoked;
   if (task_ids.empty()) return revoked;

@@ -110,6 +110,9 @@ class CeleryQueue : public TaskQueue {
   // Their messages are dropped when they come; runs that are under way go on. As `celery control revoke` has
   // it.
   void drop_later(std::span<const std::string> task_ids);
+  // The same of what peers remember as revoked, but for tasks that are on record here: what became of those
+  // is known, and they may have been queued again since.
+  void drop_unknown_later(std::span<const std::string> task_ids);
 
  private:
   struct Fetched;

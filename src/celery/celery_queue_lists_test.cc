@@ -179,6 +179,22 @@ TEST_F(CeleryListsTest, revoking_stops_the_message_wherever_it_is) {
   EXPECT_EQ(status_in_backend("unborn"), "REVOKED");
 }
 
+// Peers remember revocations for hours, of ids that have been queued again since.
+TEST_F(CeleryListsTest, what_peers_remember_as_revoked_stops_no_task_that_is_on_record) {
+  auto& own = open();
+  own.queue.enqueue({.id = "again", .name = "tasks.test"});
+  EXPECT_TRUE(own.queue.revoke("again"));
+  client.ask({"DEL", keys::task("again")});  // as when it is old
+  own.queue.enqueue({.id = "again", .name = "tasks.test"});
+  own.queue.drop_unknown_later(std::vector<std::string>{"again", "stranger"});
+  push(add_message("stranger"));
+  std::set<std::string> begun;
+  for (int i = 0; i < 3; ++i)
+    for (const auto& task : own.queue.lease_tasks("w", 5, lease_ms)) begun.insert(task.id);
+  EXPECT_EQ(begun, std::set<std::string>{"again"});
+  EXPECT_EQ(status_in_backend("stranger"), "REVOKED");
+}
+
 TEST_F(CeleryListsTest, expired_messages_are_not_begun) {
   auto& own = open();
   auto old = add_message("old");

@@ -14,8 +14,16 @@ bool Desk::is_registered(std::string_view task) const {
 }
 
 void Desk::revoke(const std::vector<std::string>& ids) {
+  for (const auto& id : ids) {
+    if (id.empty()) continue;
+    hooks.revoked.add(id);
+    to_drop.push_back(id);  // known ones, too: they may have been queued again since
+  }
+}
+
+void Desk::hear(const std::vector<std::string>& ids) {
   for (const auto& id : ids)
-    if (!id.empty() && hooks.revoked.add(id)) to_drop.push_back(id);
+    if (!id.empty() && hooks.revoked.add(id)) heard.push_back(id);
 }
 
 const Json& required(const Json& arguments, std::string_view name) {

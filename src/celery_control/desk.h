@@ -28,12 +28,15 @@ struct Desk {
 
   // Left by commands.
   std::vector<std::string> to_drop = {};  // ids whose messages the queue is to drop when they come
+  std::vector<std::string> heard = {};    // the same, as peers remember them
   bool heartbeat_is_wanted = false;
   bool is_silent = false;  // the command is one that nobody answers
 
   const std::string& node() const { return hooks.node; }
+  bool has_revoked() const { return !to_drop.empty() || !heard.empty(); }
   bool is_registered(std::string_view task) const;
   void revoke(const std::vector<std::string>& ids);  // remembered, and left to be dropped
+  void hear(const std::vector<std::string>& ids);    // that peers had them revoked at some time
 };
 
 }  // namespace segments::celery

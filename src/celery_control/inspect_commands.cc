@@ -162,7 +162,7 @@ Json hello(Desk& desk, const Json& arguments) {
   auto ids = texts_in(arguments, "revoked");
   for (const auto& [id, times] : arguments.at("revoked").members()) ids.push_back(id);
   log_info("celery.peer_began", {{"node", from}, {"revoked", ids.size()}});
-  desk.revoke(ids);
+  desk.hear(ids);
   // A list: in a map Python wants times of its own clock.
   return Json::object({{"revoked", Json::texts(desk.hooks.revoked.list())}, {"clock", desk.clock.forward()}});
 }

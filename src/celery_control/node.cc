@@ -127,7 +127,7 @@ Millis Node::pause() const {
   auto now = steady_ms();
   auto due = beat_at_;
   if (mingle_.is_open()) due = std::min(due, now + Mingle::poll_ms);
-  bool is_owing = join_is_due_ || !desk_.to_drop.empty();
+  bool is_owing = join_is_due_ || desk_.has_revoked();
   if (is_owing) due = std::min(due, retry_at_);
   if (auto events = hooks_.buffer.due()) due = std::min(due, std::max(*events, retry_at_));
   return std::max<Millis>(0, due - now);
@@ -139,7 +139,7 @@ void Node::run() {
     hooks_.bell.wait(pause());
     for (const auto& message : take_incoming()) attempt("message", [&] { take(message); });
     if (join_is_due_ && steady_ms() >= retry_at_) attempt("join", [this] { join_cluster(); });
-    if (!desk_.to_drop.empty() && steady_ms() >= retry_at_) attempt("revoke", [this] { drop_revoked(); });
+    if (desk_.has_revoked() && steady_ms() >= retry_at_) attempt("revoke", [this] { drop_revoked(); });
     if (mingle_.is_open()) attempt("mingle", [this] { mingle(); });
     if (steady_ms() >= beat_at_ || std::exchange(desk_.heartbeat_is_wanted, false)) {
       beat_at_ = steady_ms() + options_.heartbeat_ms;
@@ -176,7 +176,7 @@ void Node::take_control(std::string_view raw) {
   desk_.is_silent = false;
   auto payload = run_command(desk_, request);
   // Whoever is told that a task is revoked may rely on it.
-  if (!desk_.to_drop.empty()) attempt("revoke", [this] { drop_revoked(); });
+  if (desk_.has_revoked()) attempt("revoke", [this] { drop_revoked(); });
   if (request.wants_reply() && !desk_.is_silent) reply(request, payload);
 }
 
@@ -188,12 +188,15 @@ void Node::reply(const ControlRequest& request, const Json& payload) {
 
 void Node::drop_revoked() {
   constexpr std::size_t together = 1'000;
-  auto& ids = desk_.to_drop;
-  while (!ids.empty()) {
-    auto count = std::min(together, ids.size());
-    desk_.queue.drop_later(std::span(ids).last(count));
-    ids.resize(ids.size() - count);
-  }
+  auto work_off = [together](std::vector<std::string>& ids, auto drop) {
+    while (!ids.empty()) {
+      auto count = std::min(together, ids.size());
+      drop(std::span(ids).last(count));
+      ids.resize(ids.size() - count);
+    }
+  };
+  work_off(desk_.to_drop, [this](auto ids) { desk_.queue.drop_later(ids); });
+  work_off(desk_.heard, [this](auto ids) { desk_.queue.drop_unknown_later(ids); });
 }
 
 EventSource Node::source() {

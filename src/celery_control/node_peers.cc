@@ -48,10 +48,10 @@ void Node::mingle() {
       // Python's map is of times on the peer's own clock, which say nothing here.
       for (const auto& [id, times] : payload.at("revoked").members()) ids.push_back(id);
       log_info("celery.peer_found", {{"node", node}, {"revoked", ids.size()}});
-      desk_.revoke(ids);
+      desk_.hear(ids);
     }
   }
-  if (!desk_.to_drop.empty()) drop_revoked();
+  if (desk_.has_revoked()) drop_revoked();
   if (mingle_.is_open()) return;
   has_mingled_ = true;
   mingled_.ring();
