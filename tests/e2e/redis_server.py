@@ -11,10 +11,13 @@ from conftest import free_port, wait_until
 
 
 class RedisServer:
-    """Debian's redis-server on a free port of loopback, in its own folder; durable (append-only file, fsync each second)."""
+    """Debian's redis-server on a free port of loopback, in its own folder; durable (append-only file, fsync each second).
 
-    def __init__(self, folder, durable=True):
-        self.folder, self.durable, self.port, self.process = pathlib.Path(folder), durable, free_port(), None
+    With fsync each second Redis answers up to two seconds before it writes while a slow fsync is under way, so that even its own
+    kill -9 may lose what it acknowledged; with fsync="always" it never does."""
+
+    def __init__(self, folder, durable=True, fsync="everysec"):
+        self.folder, self.durable, self.fsync, self.port, self.process = pathlib.Path(folder), durable, fsync, free_port(), None
         self.folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -28,7 +31,7 @@ class RedisServer:
     def start(self):
         self.process = subprocess.Popen(
             ["/usr/bin/redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "",
-             "--appendonly", "yes" if self.durable else "no", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction",
+             "--appendonly", "yes" if self.durable else "no", "--appendfsync", self.fsync, "--maxmemory-policy", "noeviction",
              "--logfile", str(self.folder / "redis.log")], stdin=subprocess.DEVNULL)
         wait_until(self.answers, 30)
         return self
