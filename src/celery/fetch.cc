@@ -68,7 +68,11 @@ std::variant<std::string, PythonException> CeleryQueue::bind(const TaskMessage& 
 
 redis::Reply CeleryQueue::fetch(std::string_view worker, int most, Millis at, int lease_ms) {
   ScriptCall call;
-  call.add(at).add(most).add(at + lease_ms).add(index_score(at)).add(worker);
+  // In whole seconds, up: never restored too soon, and Redis keeps whole numbers in small sets as such. Of
+  // fractions it would read the digits of each member again with each that is added.
+  constexpr Millis second = 1000;
+  auto score = index_score((at + second - 1) / second * second);
+  call.add(at).add(most).add(at + lease_ms).add(score).add(worker);
   if (most > 0) {
     auto names = queues();
     if (!names.empty()) std::rotate(names.begin(), names.begin() + turn_++ % names.size(), names.end());
