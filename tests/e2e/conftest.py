@@ -184,6 +184,16 @@ def redis(tmp_path):
 
 
 @pytest.fixture
+def app(redis):
+    """Python's Celery on it, as a producer."""
+    from programs import celery_app
+    app = celery_app(redis.url)
+    yield app
+    app.backend.result_consumer.stop()
+    app.backend.result_consumer._pubsub = None  # results that are collected later need not unsubscribe from a Redis that is gone
+
+
+@pytest.fixture
 def beside(tmp_path):
     """Starts programs that end with the test."""
     from programs import Programs

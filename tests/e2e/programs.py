@@ -65,9 +65,9 @@ class Programs:
         program = self.start(name, [BINARY, "worker", "--hostname", f"{name}@here", *flags], {**server.env, **env})
         return program.wait_log('"worker.started"')
 
-    def celery(self, name, url, *words, folder=CLIENT):
-        """Celery's command with the module `tasks` of that folder."""
-        return self.start(name, [PYTHON, "-W", "ignore", "-m", "celery", "-A", "tasks", *words], python_env(url, folder))
+    def celery(self, name, url, *words, module="tasks", folder=CLIENT, **env):
+        """Celery's command with that folder's module."""
+        return self.start(name, [PYTHON, "-W", "ignore", "-m", "celery", "-A", module, *words], python_env(url, folder, **env))
 
     def end(self):
         for program in self.started:
@@ -75,7 +75,7 @@ class Programs:
                 program.send(signal.SIGTERM)
         for program in self.started:
             try:
-                program.wait(40)
+                program.wait(5)  # tests that want a graceful end ask for it themselves
             except subprocess.TimeoutExpired:
                 program.kill()
 
@@ -98,6 +98,24 @@ def celery_command(url, *words, code=0):
                             capture_output=True, text=True, timeout=60)
     assert answer.returncode == code, (words, answer.stdout, answer.stderr)
     return answer.stdout
+
+
+SESSION = """
+import contextlib, io, json, sys
+from celery.bin.celery import celery
+for words in json.loads(sys.argv[1]):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        celery.main(["-A", "tasks", *words.split()], standalone_mode=False)
+    print(json.dumps(printed.getvalue()))
+"""
+
+
+def celery_session(url, *commands):
+    """Several of them one after another, without a start of Python for each; what each printed."""
+    answer = subprocess.run([PYTHON, "-W", "ignore", "-c", SESSION, json.dumps(commands)], env=python_env(url, CLIENT), cwd=CLIENT, capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 0, (commands, answer.stdout, answer.stderr)
+    return [json.loads(line) for line in answer.stdout.splitlines()]
 
 
 def celery_app(url):

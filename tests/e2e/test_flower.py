@@ -1,0 +1,132 @@
+"""What Flower 2 does, as it does it: Celery's event receiver and state, `enable_events` every five seconds, and its inspections at start."""
+import threading
+
+import pytest
+from celery.events import EventReceiver
+from celery.events.state import State
+from conftest import on_redis, wait_until
+from programs import link_post
+
+SYNC, BATCH = "tasks.sync_social_media_metrics_task", "tasks.batch_sync_social_media_task"
+
+
+class Monitor:
+    """Flower's Events and Inspector."""
+
+    inspections = ("stats", "active_queues", "registered", "scheduled", "active", "reserved", "revoked", "conf")
+    enable_interval = 5
+
+    def __init__(self, app):
+        self.app, self.state, self.lock = app, State(), threading.Lock()
+        self.seen, self.workers, self.ending = {}, {}, threading.Event()
+        self.threads = [threading.Thread(target=run, daemon=True) for run in (self.capture, self.enable)]
+        for thread in self.threads:
+            thread.start()
+
+    def capture(self):
+        with self.app.connection() as connection:
+            receiver = EventReceiver(connection, handlers={"*": self.on_event}, app=self.app)
+            while not self.ending.is_set():
+                try:
+                    receiver.capture(limit=None, timeout=1, wakeup=True)
+                except OSError:  # a quiet second
+                    pass
+
+    def enable(self):
+        while not self.ending.is_set():
+            self.app.control.enable_events()
+            self.ending.wait(self.enable_interval)
+
+    def on_event(self, event):
+        with self.lock:
+            self.state.event(event)
+            if event["type"].startswith("task-"):
+                self.seen.setdefault(event["uuid"], []).append((event["type"], self.state.tasks[event["uuid"]].state))
+
+    def inspect(self, worker=None):
+        for method in self.inspections:
+            ask = self.app.control.inspect(timeout=1 if worker is None else 10, destination=[worker] if worker else None)
+            answers = ask.active(safe=True) if method == "active" else getattr(ask, method)()
+            assert answers and "error" not in answers, (method, answers)
+            for name, answer in answers.items():
+                self.workers.setdefault(name, {})[method] = answer
+
+    def is_online(self, name):
+        with self.lock:
+            return name in self.state.workers and self.state.workers[name].alive
+
+    def state_of(self, id):
+        with self.lock:
+            task = self.state.tasks.get(id)
+            return task and task.state
+
+    def await_state(self, id, state):
+        wait_until(lambda: self.state_of(id) == state, 40)
+        with self.lock:
+            return self.state.tasks[id]
+
+    def end(self):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join(20)
+
+
+@pytest.fixture
+def monitor(app):
+    monitor = Monitor(app)
+    yield monitor
+    monitor.end()
+
+
+def test_flower_sees_workers_online_and_tasks_in_every_state(make_server, redis, beside, monitor):
+    server = make_server(env=on_redis(redis.url, SEGMENTS_WORKERS="0")).start()
+    segment = link_post(server)
+    # None of them has -E: that Flower is there makes them tell.
+    clips = beside.worker(server, "clips", "--concurrency", "1")
+    slow = beside.worker(server, "slow", "--queues", "slow", "--concurrency", "2", SEGMENTS_SIMULATOR_FAULTS="latency_ms=60000")
+    beside.worker(server, "flaky", "--queues", "flaky", "--concurrency", "1", SEGMENTS_SIMULATOR_FAULTS="unavailable=1.0")
+    names = [f"{name}@here" for name in ("clips", "slow", "flaky")]
+    wait_until(lambda: all(map(monitor.is_online, names)), 20)
+    wait_until(lambda: len([1 for stats in monitor.app.control.inspect(timeout=1).stats().values() if stats["pool"]["processes"]]) == 3, 20)
+    monitor.inspect()
+    assert sorted(monitor.workers) == sorted(names)
+    for name in names:
+        info = monitor.workers[name]
+        assert set(info) == set(monitor.inspections)
+        # The fields that its pages of workers show.
+        assert info["stats"]["pool"]["max-concurrency"] and info["stats"]["broker"]["transport"] == "redis" and isinstance(info["stats"]["total"], dict)
+        assert [queue["name"] for queue in info["active_queues"]] == [{"clips": "celery"}.get(name[:-5], name[:-5])] and SYNC in info["registered"]
+    for name in names:  # enabled by now, or by its next round
+        wait_until(lambda: monitor.app.control.enable_events(destination=[name], reply=True, timeout=10) == [{name: {"ok": "task events already enabled"}}], 20)
+
+    def send(name, *args, **options):
+        return monitor.app.send_task(name, args, **options).id
+
+    done, failed = send(BATCH, "alice"), send(SYNC, "test_segment", "instagram")
+    later, expired = send(BATCH, "alice", countdown=3600), send(BATCH, "alice", expires=-5)
+    begun, killed = (send(SYNC, segment, "tiktok", queue="slow") for _ in range(2))
+    flaky = send(SYNC, segment, "tiktok", queue="flaky")
+    task = monitor.await_state(done, "SUCCESS")
+    assert (task.name, task.worker.hostname, task.args, task.result, task.root_id) == (BATCH, "clips@here", "('alice',)", "{'segments': 1, 'tasks': 1}", done)
+    assert task.received and task.started and task.succeeded and task.runtime > 0
+    task = monitor.await_state(failed, "FAILURE")
+    assert task.exception == "RuntimeError('There is no segment test_segment.')" and "Traceback" in task.traceback
+    assert monitor.await_state(later, "RECEIVED").eta
+    monitor.await_state(expired, "REVOKED")
+    for id in (begun, killed):
+        assert monitor.await_state(id, "STARTED").worker.hostname == "slow@here"
+    monitor.app.control.revoke(killed, terminate=True, signal="SIGTERM")
+    assert monitor.await_state(killed, "REVOKED").revoked
+    # What the end of its worker cuts off is rejected, which comes after the checks between.
+    monitor.inspect("slow@here")
+    assert [task["id"] for task in monitor.workers["slow@here"]["active"]] == [begun]
+    monitor.app.control.shutdown(destination=["slow@here"])
+    # Retried: told as such, and received again for its next attempt, as with Python's worker.
+    wait_until(lambda: ("task-retried", "RETRY") in monitor.seen.get(flaky, []), 40)
+    assert monitor.state.tasks[flaky].retried and "cannot be reached" in monitor.state.tasks[flaky].exception
+    assert slow.wait(40) == 0
+    wait_until(lambda: not monitor.is_online("slow@here"), 20)
+    # The monitor's state stays STARTED, as with Python's worker: the order of states has REJECTED below it.
+    wait_until(lambda: monitor.state.tasks[begun].rejected, 20)
+    assert [type for type, _ in monitor.seen[begun]] == ["task-received", "task-started", "task-rejected"]
+    assert redis.client().llen("slow") == 1 and clips.is_alive() and monitor.is_online("clips@here")
