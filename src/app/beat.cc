@@ -39,8 +39,10 @@ void Beat::run(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   Millis round_at = 0;
   while (!stop.stop_requested()) {
+    bool was_mine = is_held_;
     bool is_mine = try_hold();
-    if (is_mine && steady_ms() >= round_at) {
+    // Whoever takes it from nobody, be it from an outage, does not let wait what has waited.
+    if (is_mine && (!was_mine || steady_ms() >= round_at)) {
       do_round(stop);
       round_at = steady_ms() + options_.round_ms;
     }

@@ -64,7 +64,7 @@ class RedisBeatLock : public BeatLock {
  public:
   RedisBeatLock(redis::Client& client, Millis lock_ms) : client_(client), lock_ms_(std::to_string(lock_ms)) {}
   ~RedisBeatLock() override {
-    if (!may_be_held_) return;
+    if (!is_held_) return;
     try {
       client_.run(release_script(), keys_, std::array{token_});
     } catch (const std::exception& error) {
@@ -76,16 +76,17 @@ class RedisBeatLock : public BeatLock {
   RedisBeatLock& operator=(const RedisBeatLock&) = delete;
 
   bool hold() override {
-    may_be_held_ = true;  // also when the answer is lost
-    may_be_held_ = client_.run(hold_script(), keys_, std::array{token_, lock_ms_}).integer == 1;
-    return may_be_held_;
+    // Where no answer comes, none would come at the end either: the lock is left to its time.
+    is_held_ = false;
+    is_held_ = client_.run(hold_script(), keys_, std::array{token_, lock_ms_}).integer == 1;
+    return is_held_;
   }
 
  private:
   redis::Client& client_;
   const std::string lock_ms_, token_ = make_secret(16);
   const std::array<std::string, 1> keys_{beat_lock_key};
-  bool may_be_held_ = false;
+  bool is_held_ = false;
 };
 
 }  // namespace

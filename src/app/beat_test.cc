@@ -215,6 +215,49 @@ TEST_P(BeatTest, ALinkedPostIsFollowedUnlessTheSettingSaysNo) {
 INSTANTIATE_TEST_SUITE_P(Queues, BeatTest, testing::Values(QueueEngine::embedded, QueueEngine::redis),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 
+// The lock in Redis, and how often it was refused or not known.
+class CountedLock : public BeatLock {
+ public:
+  CountedLock(redis::Client& client, std::atomic<int>& missed)
+      : lock_(make_redis_lock(client, lock_ms)), missed_(missed) {}
+  bool hold() override {
+    ++missed_;
+    bool is_held = lock_->hold();
+    if (is_held) --missed_;
+    return is_held;
+  }
+
+ private:
+  std::unique_ptr<BeatLock> lock_;
+  std::atomic<int>& missed_;
+};
+
+TEST(RedisBeatLock, ARoundFollowsAtOnceWhenItIsTakenAgain) {
+  redis::Client client(redis::parse_url(test_server().url()));
+  client.ask({"FLUSHALL"});
+  std::atomic<int> missed{0}, rounds{0};
+  Beat beat(std::make_unique<CountedLock>(client, missed), [&](const std::function<bool()>&) { ++rounds; },
+            {.round_ms = 3'600'000, .hold_ms = 2});
+  await([&] { return rounds == 1; });
+  client.ask({"SET", beat_lock_key, "another's"});
+  await([&] { return missed > 1; });
+  EXPECT_EQ(rounds, 1);
+  client.ask({"DEL", beat_lock_key});
+  await([&] { return rounds == 2; });
+}
+
+TEST(RedisBeatLock, IsNotGivenBackToARedisThatDidNotAnswer) {
+  redis::RedisServer server;
+  redis::Client client(redis::parse_url(server.url()), {.answer_ms = 300});
+  auto lock = make_redis_lock(client, 60'000);
+  EXPECT_TRUE(lock->hold());
+  server.pause();
+  EXPECT_THROW(lock->hold(), Error);
+  server.resume();
+  lock.reset();
+  EXPECT_EQ(client.ask({"EXISTS", beat_lock_key}).integer, 1) << "nobody waits for it at a stop";
+}
+
 TEST(RedisBeatLock, IsLostToNobodyButTime) {
   redis::Client client(redis::parse_url(test_server().url()));
   client.ask({"FLUSHALL"});

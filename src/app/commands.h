@@ -16,7 +16,7 @@ int serve(const Config&);
 struct WorkOptions {
   int slots = 2;                         // child processes, a task in each
   std::vector<std::string> queues = {};  // of the queue `redis`; empty: SEGMENTS_CELERY_QUEUE
-  std::string hostname = {};  // "name@host" as Celery's nodes are called; empty: celery@<this host>
+  std::string hostname = {};  // "name@host" as Celery's nodes are called; empty: segments@<this host>
   bool task_events = false;   // sent from the start on
   bool has_beat = false;      // does the periodic work besides
 };

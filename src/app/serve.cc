@@ -124,7 +124,11 @@ int serve(const Config& config) {
   log_info("server.started", {{"host", config.host}, {"port", server.port()}, {"pid", getpid()}});
   print_link(config, services.settings, server.port());
 
-  WorkerProcess worker(config.workers > 0);
+  // The workers of one machine do its periodic work. Among Celery's nodes each server's worker has a name.
+  std::vector<std::string> worker_flags{"--beat"};
+  if (config.queue == QueueEngine::redis)
+    worker_flags.push_back("--hostname=serve-" + std::to_string(server.port()) + "@%h");
+  WorkerProcess worker(config.workers > 0, std::move(worker_flags));
   {
     Sweeper sweeper(engines, config.workers > 0);
     supervise(worker, signals);

@@ -39,9 +39,10 @@ std::string host_name() {
   return host;
 }
 
-// As Celery makes it: "clips" is clips@<host>, and %h stands for the host.
+// As Celery makes it: "clips" is clips@<host>, and %h stands for the host. Not "celery" by itself, which is
+// the name of a Python worker beside it: of two nodes with one name clients see one.
 std::string node_name(const std::string& given) {
-  std::string name = given.empty() ? "celery@%h" : given;
+  std::string name = given.empty() ? "segments@%h" : given;
   if (name.find('@') == std::string::npos) name += "@%h";
   for (auto at = name.find("%h"); at != std::string::npos; at = name.find("%h"))
     name.replace(at, 2, host_name());

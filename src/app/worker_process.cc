@@ -49,9 +49,10 @@ void WorkerProcess::keep_running() {
 void WorkerProcess::start() {
   // Only system calls between fork and exec: other threads may hold any lock.
   std::string program = own_program();
-  // The workers of one machine do its periodic work.
-  char command[] = "worker", beat[] = "--beat";
-  char* arguments[] = {program.data(), command, beat, nullptr};
+  char command[] = "worker";
+  std::vector<char*> arguments{program.data(), command};
+  for (auto& argument : arguments_) arguments.push_back(argument.data());
+  arguments.push_back(nullptr);
   pid_t parent = getpid();
   pid_t child = fork();
   if (child == 0) {
@@ -63,7 +64,7 @@ void WorkerProcess::start() {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-    execv(program.c_str(), arguments);
+    execv(program.c_str(), arguments.data());
     _exit(127);
   }
   started_ = steady_ms();

@@ -4,13 +4,18 @@
 
 #include <sys/types.h>
 
+#include <string>
+#include <vector>
+
 #include "base/time.h"
 
 namespace segments {
 
 class WorkerProcess {
  public:
-  explicit WorkerProcess(bool is_wanted) : is_wanted_(is_wanted) {}
+  // `arguments` are those of `segments worker`.
+  WorkerProcess(bool is_wanted, std::vector<std::string> arguments)
+      : is_wanted_(is_wanted), arguments_(std::move(arguments)) {}
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
@@ -28,6 +33,7 @@ class WorkerProcess {
   bool reap();
 
   bool is_wanted_;
+  std::vector<std::string> arguments_;
   pid_t pid_ = 0;
   Millis started_ = 0, start_at_ = 0;
   Millis back_off_ms_ = 0;
