@@ -14,6 +14,8 @@ constexpr std::size_t copied_at_once = 256;
 // A Redis that loses its data tells nobody; one that is back is to be filled soon.
 constexpr auto look_every = std::chrono::milliseconds(1'000), try_every = std::chrono::milliseconds(200);
 
+constexpr Millis replaced_again_ms = 60'000;
+
 bool is_same(const Event& a, const Event& b) {
   return a.id == b.id && a.type == b.type && a.user_id == b.user_id && a.at == b.at && a.data == b.data;
 }
@@ -85,6 +87,12 @@ void EventRelay::round() {
   if (!is_known_ || view.newest > source_.newest_event_id()) {
     view = copy_.view_events({}, std::max<std::int64_t>(view.newest - 1, 0), 1);
     if (!is_of_source(view)) {
+      // Two stores would replace each other's events for ever; their tasks are in one queue, too.
+      if (replaced_at_ > 0 && steady_ms() - replaced_at_ < replaced_again_ms)
+        throw Error(
+            ErrorKind::unavailable,
+            "Another store's events are in this Redis database; each data folder needs one of its own.");
+      replaced_at_ = steady_ms();
       log_warning("events.copy_replaced", {{"newest", view.newest}});
       copy_.clear(view.newest);
       view = copy_.view_events({}, 0, 0);

@@ -51,6 +51,7 @@ class EventRelay {
   // The thread's own.
   bool is_known_ = false;  // that what Redis holds is the source's
   bool has_met_redis_ = false;
+  Millis replaced_at_ = 0;      // when another store's events were last removed
   bool has_warned_ = false;     // of this outage
   std::int64_t announced_ = 0;  // job events up to here were told on their channels, or are history
   std::thread thread_;

@@ -187,6 +187,25 @@ TEST_F(Relay, ReplacesWhatAnotherStoreLeft) {
   }
 }
 
+// Two data folders on one Redis database: a mistake that must not cost the processors of both and of Redis.
+TEST_F(Relay, TwoLivingStoresDoNotReplaceEachOtherForEver) {
+  sqlite::TestFolder other_folder;
+  SqliteStores other({.file = other_folder.path() / "other.db"});
+  for (int i = 0; i < 30; ++i) other.events().append_event(make_event(-i, "somebody", "x"));
+  open();
+  append(50);
+  auto cleared = [&] {
+    auto stats = client_.ask({"INFO", "commandstats"}).text;
+    auto at = stats.find("cmdstat_unlink:calls=");
+    return at == stats.npos ? 0 : std::stoi(stats.substr(at + 21));
+  };
+  EventRelay first(other.events(), copy_), second(*source_, copy_);
+  ASSERT_TRUE(await([&] { return !first.is_redis_up() || !second.is_redis_up(); }));
+  int then = cleared();
+  std::this_thread::sleep_for(std::chrono::seconds(4));  // four rounds of each
+  EXPECT_LE(cleared() - then, 20) << "each clears once, key by key";
+}
+
 TEST_F(Relay, ServesAThousandUsers) {
   open();
   EventRelay relay(*source_, copy_);
