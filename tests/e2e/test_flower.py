@@ -18,19 +18,15 @@ class Monitor:
 
     def __init__(self, app):
         self.app, self.state, self.lock = app, State(), threading.Lock()
-        self.seen, self.workers, self.ending = {}, {}, threading.Event()
+        self.seen, self.workers, self.ending, self.receiver = {}, {}, threading.Event(), None
         self.threads = [threading.Thread(target=run, daemon=True) for run in (self.capture, self.enable)]
         for thread in self.threads:
             thread.start()
 
     def capture(self):
         with self.app.connection() as connection:
-            receiver = EventReceiver(connection, handlers={"*": self.on_event}, app=self.app)
-            while not self.ending.is_set():
-                try:
-                    receiver.capture(limit=None, timeout=1, wakeup=True)
-                except OSError:  # a quiet second
-                    pass
+            self.receiver = EventReceiver(connection, handlers={"*": self.on_event}, app=self.app)
+            self.receiver.capture(limit=None, timeout=None, wakeup=True)
 
     def enable(self):
         while not self.ending.is_set():
@@ -67,6 +63,7 @@ class Monitor:
 
     def end(self):
         self.ending.set()
+        self.receiver.should_stop = True
         for thread in self.threads:
             thread.join(20)
 

@@ -105,6 +105,7 @@ def test_a_frozen_redis_holds_up_nobody_else_and_no_end(make_server, absent_redi
     wait_until(lambda: server.call("GET", "/ready", user=None).status == 200, 20)
     body = put_video(server, small_video)
     absent_redis.freeze()
+    worker.send(15)  # asked to end while Redis does not answer; and so is the server, below
     answers = []
     asked = [threading.Thread(target=lambda: answers.append(server.call("GET", "/api/tasks/some-task", timeout=60))) for _ in range(8)]
     asked.append(threading.Thread(target=lambda: answers.append(server.call("POST", "/api/upload/complete", body, timeout=60))))
@@ -120,8 +121,6 @@ def test_a_frozen_redis_holds_up_nobody_else_and_no_end(make_server, absent_redi
         thread.join()
     assert all(refused(answer) for answer in answers) and len(answers) == 9
 
-    # Asked to end while Redis does not answer, both do.
-    worker.send(15)
     assert server.stop(60) == 0 and worker.wait(60) == 0
     absent_redis.thaw()
     server.start()

@@ -1,5 +1,6 @@
 """A server and workers apart, with the queue and the events on Redis: what any of several API processes answers."""
 import json
+import subprocess
 import threading
 
 import pytest
@@ -43,7 +44,8 @@ def test_two_servers_and_a_worker_on_queues_of_its_own(two_servers, redis, besid
     assert [e for e in resumed if e[0] >= whole[0][0]] == [e for e in whole if e[0] >= resumed[0][0]]
     percents = [data["progress_percentage"] for _, _, data in whole]
     assert percents == sorted(percents) and percents[-1] == 100 and {name for _, name, _ in whole} == {"progress"}
-    assert one.call("GET", f"/api/jobs/{job}/status").json == {**other.call("GET", f"/api/jobs/{job}/status").json, "output_urls": one.call("GET", f"/api/jobs/{job}/status").json["output_urls"]}
+    states = [{**server.call("GET", f"/api/jobs/{job}/status").json, "output_urls": None} for server in two_servers]  # each names its own address there
+    assert states[0] == states[1] and states[0]["status"] == "COMPLETED"
 
     # The earlier backend's channel: every state, in order, once, as the stream's data.
     while message := listening.get_message(timeout=1):
@@ -77,7 +79,6 @@ def test_a_users_stream_moves_between_servers_without_loss_or_repetition(two_ser
 
 
 def test_a_running_job_is_cancelled_through_the_other_server(two_servers, redis, beside, small_video, tmp_path):
-    import subprocess
     long_video = tmp_path / "long.mp4"
     subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "60", "-i", str(small_video), "-c", "copy", str(long_video)], check=True)
     one, other = two_servers
