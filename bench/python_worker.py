@@ -43,9 +43,11 @@ def path_of(key):
     return FOLDER.joinpath("objects", "by-key", *(folder + "+" for folder in folders), name)
 
 
-def probe(path):
+def duration_of(path):
+    """The picture's, as ours tells it."""
     out = subprocess.run(["ffprobe", "-v", "error", "-print_format", "json", "-show_format", "-show_streams", path], capture_output=True, check=True).stdout
-    return json.loads(out)
+    picture = next(stream for stream in json.loads(out)["streams"] if stream["codec_type"] == "video")
+    return round(float(picture["duration"]), 6)
 
 
 @app.task(name="bench.nothing")
@@ -60,7 +62,7 @@ def create_segments_from_video_task(video_id, user_id, output_s3_keys, video_met
     for number, key in enumerate(output_s3_keys, 1):
         path = path_of(key)
         size = path.stat().st_size
-        duration = round(float(probe(path)["format"]["duration"]), 6)
+        duration = duration_of(path)
         thumbnail = f"thumbnails/{video_id}/segment_{number:03d}.jpg"
         segment_id = f"seg_{video_id}_{number:03d}"
         connection.execute("INSERT INTO segments VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (segment_id) DO UPDATE SET duration = excluded.duration, file_size = excluded.file_size",
