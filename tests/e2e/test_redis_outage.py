@@ -107,19 +107,18 @@ def test_a_frozen_redis_holds_up_nobody_else_and_no_end(make_server, absent_redi
     absent_redis.freeze()
     worker.send(15)  # asked to end while Redis does not answer; and so is the server, below
     answers = []
-    asked = [threading.Thread(target=lambda: answers.append(server.call("GET", "/api/tasks/some-task", timeout=60))) for _ in range(8)]
+    asked = [threading.Thread(target=lambda: answers.append(server.call("GET", "/api/tasks/some-task", timeout=60))) for _ in range(40)]
     asked.append(threading.Thread(target=lambda: answers.append(server.call("POST", "/api/upload/complete", body, timeout=60))))
     for thread in asked:
         thread.start()
-    # More of them than there are threads for connections, and Redis will not answer any; everybody else is served meanwhile.
-    wait_until(lambda: server.call("GET", f"/api/jobs/{body['job_id']}/status").status == 200, 20)
+    # Many more than there are threads for connections, and Redis will not answer any; everybody else is served meanwhile.
     assert server.call("GET", "/health", user=None).status == 200 and server.call("GET", "/api/segments").status == 200
     assert server.call("POST", "/api/segments", segment_body()).status == 201
-    assert answers == []
+    assert len(answers) < len(asked)
     check_outage(server)
     for thread in asked:
         thread.join()
-    assert all(refused(answer) for answer in answers) and len(answers) == 9
+    assert all(refused(answer) for answer in answers) and len(answers) == 41
 
     assert server.stop(60) == 0 and worker.wait(60) == 0
     absent_redis.thaw()
