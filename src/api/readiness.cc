@@ -88,7 +88,7 @@ void Readiness::look() {
   QueueHealth health;
   put("queue", check("queue", [&](ReadinessCheck& result) {
         health = services_.queue.health();
-        result.detail = "answers";
+        result.detail = health.danger.empty() ? "answers" : "answers; " + health.danger;
       }));
   put("worker", check("worker", [&](ReadinessCheck& result) {
         bool was_seen = health.newest_worker_heartbeat > 0;

@@ -171,7 +171,13 @@ QueueHealth CeleryQueue::health() {
       {"ZCARD", keys::dead_letters},
       {"ZRANGE", keys::workers, "-1", "-1", "WITHSCORES"},
   });
-  return read_health(replies, at);
+  auto health = read_health(replies, at);
+  try {
+    health.danger = danger_in(redis_.ask({"INFO", "memory"}).text);
+  } catch (const Error&) {
+    // Users of Redis with few rights may not ask; what they may is told all the same.
+  }
+  return health;
 }
 
 std::optional<TaskMessage> CeleryQueue::message_of(std::int64_t fence) const {

@@ -179,6 +179,18 @@ TEST_F(CeleryListsTest, revoking_stops_the_message_wherever_it_is) {
   EXPECT_EQ(status_in_backend("unborn"), "REVOKED");
 }
 
+TEST_F(CeleryListsTest, says_where_redis_may_evict_tasks) {
+  auto& own = open();
+  EXPECT_EQ(own.queue.health().danger, "");
+  client.ask({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+  EXPECT_EQ(own.queue.health().danger,
+            "Redis may evict tasks: its maxmemory-policy is allkeys-lru, set noeviction.");
+  client.ask({"ACL", "SETUSER", "default", "-info"});
+  EXPECT_EQ(own.queue.health().danger, "");
+  client.ask({"ACL", "SETUSER", "default", "+info"});
+  client.ask({"CONFIG", "SET", "maxmemory-policy", "noeviction"});
+}
+
 // Peers remember revocations for hours, of ids that have been queued again since.
 TEST_F(CeleryListsTest, what_peers_remember_as_revoked_stops_no_task_that_is_on_record) {
   auto& own = open();

@@ -103,6 +103,16 @@ std::optional<TaskState> join_task(std::string_view task_id, const redis::Reply&
   return state;
 }
 
+std::string danger_in(std::string_view info) {
+  constexpr std::string_view name = "maxmemory_policy:";
+  auto at = info.find(name);
+  if (at == info.npos) return "";
+  auto policy = info.substr(at + name.size());
+  policy = policy.substr(0, policy.find_first_of("\r\n"));
+  if (policy == "noeviction" || policy.starts_with("volatile-")) return "";
+  return "Redis may evict tasks: its maxmemory-policy is " + std::string(policy) + ", set noeviction.";
+}
+
 QueueHealth read_health(std::span<const redis::Reply> replies, Millis now) {
   QueueHealth health;
   Fields totals(replies[0]);

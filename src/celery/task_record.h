@@ -39,6 +39,8 @@ std::optional<TaskState> join_task(std::string_view task_id, const redis::Reply&
                                    const redis::Reply& meta, const redis::Reply& children, Millis now);
 // Replies in the order of CeleryQueue::health().
 QueueHealth read_health(std::span<const redis::Reply>, Millis now);
+// Of INFO memory: a Redis that is full and evicts loses tasks without a word. "" where it does not.
+std::string danger_in(std::string_view info);
 
 std::string encode_given_up(const LeasedTask&, std::string_view error, bool revoked);
 std::optional<GivenUpTask> decode_given_up(std::string_view item);

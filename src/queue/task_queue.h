@@ -86,6 +86,7 @@ struct QueueHealth {
   std::int64_t dead_letters = 0;
   Millis oldest_waiting = 0;        // since when the oldest task that could run waits; 0: none
   Millis newest_worker_heartbeat = 0;  // 0: no worker was ever seen
+  std::string danger = {};             // what an operator should mend though it works, as a sentence
 };
 
 // A task that ended for good without success, whose owner has yet to be told.
