@@ -11,11 +11,12 @@ TEST_F(CeleryPythonTest, states_are_stored_as_python_s_worker_stores_them) {
   OurWorker worker(url(), 16, options);
   PythonPeer python(R"py(
 app.conf.task_track_started = True
+app.tasks.unregister('tasks.flaky')
 @app.task(name='tasks.flaky', bind=True)
 def flaky(self):
     if self.request.retries == 0: raise self.retry(exc=RuntimeError('Later.'), countdown=0.2)
     return 'at last'
-app.worker_main(['worker', '-P', 'solo', '-l', 'critical', '-Q', 'py', '-n', 'py@here', '--without-heartbeat'])
+app.worker_main(['worker', '-P', 'solo', '-l', 'critical', '-Q', 'py', '-n', 'py@here', '--without-heartbeat', '--without-mingle', '--without-gossip'])
 )py",
                     {url()});
   run_checks(R"py(

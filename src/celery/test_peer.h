@@ -80,7 +80,9 @@ class PythonPeer {
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
     posix_spawn_file_actions_addopen(&actions, 2, (path_ + ".err").c_str(), O_WRONLY | O_CREAT, 0600);
-    std::vector<std::string> words{"/usr/bin/python3", "-W", "ignore", path_};
+    // By hand, a virtual environment with another version of Celery may take the place of Debian's.
+    const char* python = getenv("CELERY_PYTHON");
+    std::vector<std::string> words{python ? python : "/usr/bin/python3", "-W", "ignore", path_};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> pointers;
     for (auto& word : words) pointers.push_back(word.data());
