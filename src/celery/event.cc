@@ -1,5 +1,6 @@
 #include "celery/event.h"
 
+#include "celery/iso_time.h"
 #include "celery/keys.h"
 #include "celery/python_repr.h"
 

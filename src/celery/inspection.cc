@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include "celery/iso_time.h"
 #include "celery/python_repr.h"
 
 namespace segments::celery {

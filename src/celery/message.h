@@ -86,11 +86,7 @@ std::optional<std::string> encode_restored(std::string_view raw);
 // The `priority` property of an element, clamped to 0..9; 0 where there is none. For choosing the list to
 // restore to.
 int priority_of(std::string_view raw);
-
-// ISO 8601 as Celery parses it: "2026-11-22T14:46:49.737872+00:00", fraction and seconds may be absent; Z,
-// +hh:mm, +hhmm or nothing (UTC); years 1..9999. `up`: round parts of a millisecond up (for an eta, which is
-// never early).
-std::optional<Millis> parse_iso_time(std::string_view, bool up = false);
-std::string format_iso_time(Millis);  // "2026-11-22T14:46:49.737000+00:00"
+// Of a task's headers: no limits where they say nothing; empty where what they say is no pair of seconds.
+std::optional<TimeLimit> find_time_limit(const Json& headers);
 
 }  // namespace segments::celery

@@ -6,6 +6,7 @@
 
 #include "celery/arguments.h"
 #include "celery/content.h"
+#include "celery/iso_time.h"
 #include "celery/keys.h"
 
 namespace segments::celery {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "celery/iso_time.h"
 #include "celery/message.h"
 #include "celery/python_repr.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "celery/iso_time.h"
 #include "celery/keys.h"
 
 namespace segments::celery {
