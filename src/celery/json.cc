@@ -23,25 +23,25 @@ std::string print_real(double value) {
 
 }  // namespace
 
-Json::Json(std::int64_t value) : kind_(Kind::integer), text_(std::to_string(value)) {}
-Json::Json(double value) : kind_(Kind::real), text_(print_real(value)) {}
+Json::Json(std::int64_t value) : value_(Integer{std::to_string(value)}) {}
+Json::Json(double value) : value_(Real{print_real(value)}) {}
 
 Json Json::number(Kind kind, std::string digits) {
   Json json;
-  json.kind_ = kind;
-  json.text_ = std::move(digits);
+  if (kind == Kind::integer)
+    json.value_ = Integer{std::move(digits)};
+  else
+    json.value_ = Real{std::move(digits)};
   return json;
 }
 Json Json::array(std::vector<Json> items) {
   Json json;
-  json.kind_ = Kind::array;
-  json.items_ = std::move(items);
+  json.value_ = std::move(items);
   return json;
 }
 Json Json::object(std::initializer_list<Member> members) {
   Json json;
-  json.kind_ = Kind::object;
-  json.members_ = members;
+  json.value_ = std::vector<Member>(members);
   return json;
 }
 Json Json::texts(const std::vector<std::string>& texts) {
@@ -51,42 +51,77 @@ Json Json::text_or_null(std::string_view text) {
   return text.empty() ? Json() : Json(text);
 }
 
+bool Json::boolean() const {
+  const auto* value = std::get_if<bool>(&value_);
+  return value && *value;
+}
+const std::string& Json::text() const {
+  static const std::string none;
+  if (const auto* text = std::get_if<std::string>(&value_)) return *text;
+  if (const auto* integer = std::get_if<Integer>(&value_)) return integer->digits;
+  if (const auto* real = std::get_if<Real>(&value_)) return real->digits;
+  return none;
+}
 std::optional<std::int64_t> Json::integer() const {
-  return kind_ == Kind::integer ? parse_integer(text_) : std::nullopt;
+  return kind() == Kind::integer ? parse_integer(text()) : std::nullopt;
 }
 std::optional<double> Json::real() const {
   if (!is_number()) return std::nullopt;
-  if (text_ == "NaN") return std::numeric_limits<double>::quiet_NaN();
-  bool negative = text_.front() == '-';
+  const auto& digits = text();
+  if (digits == "NaN") return std::numeric_limits<double>::quiet_NaN();
+  bool negative = digits.front() == '-';
   double infinity =
       negative ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
-  if (text_.ends_with("Infinity")) return infinity;
+  if (digits.ends_with("Infinity")) return infinity;
   double value = 0;
-  auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), value);
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (error == std::errc{}) return value;
   // Out of range, and from_chars does not say on which side: strtod does, in any locale for digits as ours.
-  value = std::strtod(text_.c_str(), nullptr);
+  value = std::strtod(digits.c_str(), nullptr);
   return std::abs(value) < 1 ? 0.0 : infinity;
 }
 bool Json::is_true() const {
-  switch (kind_) {
+  switch (kind()) {
     case Kind::null:
       return false;
     case Kind::boolean:
-      return boolean_;
+      return boolean();
     case Kind::text:
-      return !text_.empty();
+      return !text().empty();
     case Kind::array:
-      return !items_.empty();
+      return !items().empty();
     case Kind::object:
-      return !members_.empty();
+      return !members().empty();
     default:
       return *real() != 0;
   }
 }
 
+const std::vector<Json>& Json::items() const {
+  static const std::vector<Json> none;
+  const auto* items = std::get_if<std::vector<Json>>(&value_);
+  return items ? *items : none;
+}
+std::vector<Json>& Json::items() {
+  thread_local std::vector<Json> none;
+  if (auto* items = std::get_if<std::vector<Json>>(&value_)) return *items;
+  none.clear();
+  return none;
+}
+const std::vector<Json::Member>& Json::members() const {
+  static const std::vector<Member> none;
+  const auto* members = std::get_if<std::vector<Member>>(&value_);
+  return members ? *members : none;
+}
+std::vector<Json::Member>& Json::members() {
+  thread_local std::vector<Member> none;
+  if (auto* members = std::get_if<std::vector<Member>>(&value_)) return *members;
+  none.clear();
+  return none;
+}
+
 const Json* Json::find(std::string_view member) const {
-  for (const auto& [name, value] : members_)
+  for (const auto& [name, value] : members())
     if (name == member) return &value;
   return nullptr;
 }
@@ -95,16 +130,16 @@ const Json& Json::at(std::string_view member) const {
   return found ? *found : null_json;
 }
 void Json::put(std::string_view member, Json value) {
-  if (is_null()) kind_ = Kind::object;
-  for (auto& [name, old] : members_)
+  if (is_null()) *this = object();
+  for (auto& [name, old] : members())
     if (name == member) {
       old = std::move(value);
       return;
     }
-  members_.emplace_back(std::string(member), std::move(value));
+  members().emplace_back(std::string(member), std::move(value));
 }
 bool Json::remove(std::string_view member) {
-  return std::erase_if(members_, [&](const Member& entry) { return entry.first == member; }) > 0;
+  return std::erase_if(members(), [&](const Member& entry) { return entry.first == member; }) > 0;
 }
 std::string Json::text_of(std::string_view member) const {
   const auto& value = at(member);
@@ -112,10 +147,9 @@ std::string Json::text_of(std::string_view member) const {
 }
 
 bool Json::operator==(const Json& other) const {
-  if (kind_ != other.kind_ || boolean_ != other.boolean_ || text_ != other.text_ || items_ != other.items_ ||
-      members_.size() != other.members_.size())
-    return false;
-  for (const auto& [name, value] : members_) {
+  if (!is_object() || !other.is_object()) return value_ == other.value_;
+  if (members().size() != other.members().size()) return false;
+  for (const auto& [name, value] : members()) {
     const auto* same = other.find(name);
     if (!same || *same != value) return false;
   }

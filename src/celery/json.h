@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace segments::celery {
@@ -20,8 +21,8 @@ class Json {
 
   Json() = default;  // null
   Json(std::nullptr_t) {}
-  Json(bool value) : kind_(Kind::boolean), boolean_(value) {}
-  Json(std::string value) : kind_(Kind::text), text_(std::move(value)) {}
+  Json(bool value) : value_(value) {}
+  Json(std::string value) : value_(std::move(value)) {}
   Json(std::string_view value) : Json(std::string(value)) {}
   Json(const char* value) : Json(std::string(value)) {}
   Json(std::int64_t);
@@ -37,22 +38,23 @@ class Json {
     return value ? Json(*value) : Json();
   }
 
-  Kind kind() const { return kind_; }
-  bool is_null() const { return kind_ == Kind::null; }
-  bool is_text() const { return kind_ == Kind::text; }
-  bool is_array() const { return kind_ == Kind::array; }
-  bool is_object() const { return kind_ == Kind::object; }
-  bool is_number() const { return kind_ == Kind::integer || kind_ == Kind::real; }
-  bool boolean() const { return boolean_; }          // false of what is none
-  const std::string& text() const { return text_; }  // of a text; the digits of a number; else ""
-  std::optional<std::int64_t> integer() const;       // of an integer that fits
-  std::optional<double> real() const;                // of any number, to the nearest double
-  bool is_true() const;                              // as Python's bool(): not null, false, 0, "", [] or {}
+  Kind kind() const { return static_cast<Kind>(value_.index()); }
+  bool is_null() const { return kind() == Kind::null; }
+  bool is_text() const { return kind() == Kind::text; }
+  bool is_array() const { return kind() == Kind::array; }
+  bool is_object() const { return kind() == Kind::object; }
+  bool is_number() const { return kind() == Kind::integer || kind() == Kind::real; }
+  bool boolean() const;                         // false of what is none
+  const std::string& text() const;              // of a text; the digits of a number; else ""
+  std::optional<std::int64_t> integer() const;  // of an integer that fits
+  std::optional<double> real() const;           // of any number, to the nearest double
+  bool is_true() const;                         // as Python's bool(): not null, false, 0, "", [] or {}
 
-  const std::vector<Json>& items() const { return items_; }  // of an array; else empty
-  std::vector<Json>& items() { return items_; }
-  const std::vector<Member>& members() const { return members_; }  // of an object; else empty
-  std::vector<Member>& members() { return members_; }
+  // Of an array, of an object; else empty, and what is put into that is not kept.
+  const std::vector<Json>& items() const;
+  std::vector<Json>& items();
+  const std::vector<Member>& members() const;
+  std::vector<Member>& members();
   const Json* find(std::string_view member) const;  // nullptr when absent, or this is no object
   const Json& at(std::string_view member) const;    // a null when absent
   void put(std::string_view member, Json);  // creates or replaces, keeps the order; null becomes an object
@@ -62,17 +64,24 @@ class Json {
   bool operator==(const Json&) const;  // numbers by their digits; members in any order
 
  private:
-  Kind kind_ = Kind::null;
-  bool boolean_ = false;
-  std::string text_;
-  std::vector<Json> items_;
-  std::vector<Member> members_;
+  struct Integer {
+    std::string digits;
+    bool operator==(const Integer&) const = default;
+  };
+  struct Real {
+    std::string digits;
+    bool operator==(const Real&) const = default;
+  };
+  // In the order of Kind. Forty bytes: a message may have a million values.
+  std::variant<std::nullptr_t, bool, Integer, Real, std::string, std::vector<Json>, std::vector<Member>>
+      value_;
 };
 
 inline constexpr int max_json_depth = 200;
+inline constexpr int max_json_values = 1'000'000;
 
-// Empty when the text is no JSON, not valid UTF-8, nested deeper than max_json_depth, or has a lone surrogate
-// in a string; then `why` (if given) is one plain sentence.
+// Empty when the text is no JSON, not valid UTF-8, nested deeper than max_json_depth, has more than
+// max_json_values values in it, or a lone surrogate in a string; then `why` (if given) is one plain sentence.
 std::optional<Json> read_json(std::string_view text, std::string* why = nullptr);
 
 // Without spaces. Valid UTF-8 and on one line.

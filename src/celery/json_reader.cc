@@ -44,6 +44,7 @@ class JsonReader {
   }
 
   bool read_value(Json& out, int depth) {
+    if (++values_ > max_json_values) return fail("it has more than a million values");
     skip_space();
     switch (peek()) {
       case '{':
@@ -231,6 +232,7 @@ class JsonReader {
   std::string_view text_;
   std::string& why_;
   std::size_t at_ = 0;
+  int values_ = 0;
 };
 
 }  // namespace

@@ -51,6 +51,34 @@ TEST(PythonJson, RefusesWhatPythonRefusesAndLoneSurrogates) {
   EXPECT_FALSE(read_json(std::string_view("\"\\\0\"", 4)));
 }
 
+// A few bytes of text must not become very much memory.
+TEST(PythonJson, ValuesAreSmallAndCounted) {
+  EXPECT_LE(sizeof(Json), 40u);
+  auto list_of = [](int count) {
+    std::string text = "[0";
+    for (int i = 1; i < count; ++i) text += ",0";
+    return text + "]";
+  };
+  auto most = read_json(list_of(max_json_values - 1));
+  ASSERT_TRUE(most);
+  EXPECT_EQ(most->items().size(), std::size_t{max_json_values - 1}) << "the list is a value, too";
+  std::string why;
+  EXPECT_FALSE(read_json(list_of(max_json_values), &why));
+  EXPECT_NE(why.find("more than a million values"), why.npos) << why;
+}
+
+TEST(PythonJson, WhatIsNoContainerHasNothingInIt) {
+  Json number(1);
+  number.items().push_back(Json(2));
+  number.members().emplace_back("a", Json(2));
+  EXPECT_TRUE(number.items().empty());
+  EXPECT_TRUE(number.members().empty());
+  EXPECT_EQ(print_json(number), "1");
+  Json null;
+  null.put("a", 1);
+  EXPECT_EQ(print_json(null), R"({"a":1})");
+}
+
 TEST(PythonJson, ReadsEscapes) {
   EXPECT_EQ(read_json(R"("\ud83d\ude00\u00e9\n\/\\\"\u0000")")->text(), std::string("😀é\n/\\\"\0", 11));
 }
