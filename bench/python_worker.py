@@ -3,7 +3,7 @@
 bench.nothing returns its argument. create_segments_from_video_task is a small but honest Python service: each piece is
 looked up in the same folder of objects and probed by the program ffprobe, its thumbnail is looked for, and its record goes
 to SQLite (WAL, synchronous=FULL), one commit a piece. It does less than ours: no owner of the video is checked, no events,
-no totals, no progress are kept, and the table has two indexes for our eleven.
+no totals, no progress are kept, and the table has two indexes beside its key for our eleven.
 """
 import datetime
 import json
