@@ -87,9 +87,8 @@ Json stats_payload(const WorkerStats& stats) {
   auto total = Json::object(), pids = Json::array();
   for (const auto& [task, count] : stats.started) total.put(task, count);
   for (auto pid : stats.slot_pids) pids.items().push_back(pid);
-  auto slots = static_cast<std::int64_t>(stats.slot_pids.size());
   auto pool = Json::object({
-      {"max-concurrency", slots},
+      {"max-concurrency", stats.prefetch_count},  // the slots that are wanted: some may be starting
       {"processes", std::move(pids)},
       {"max-tasks-per-child", "N/A"},
       {"put-guarded-by-semaphore", false},
