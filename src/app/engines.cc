@@ -67,7 +67,7 @@ std::string load_auth_secret(const Config& config) {
 std::unique_ptr<TaskQueue> Engines::make_queue(const Config& config, EngineOptions wanted) {
   if (config.queue == QueueEngine::embedded)
     return std::make_unique<EmbeddedQueue>(data_file(config, "queue.db"), now_ms, &metrics_);
-  redis_ = std::make_unique<redis::Client>(redis_url_of(config));
+  redis_ = std::make_unique<redis::Client>(redis_url_of(config), wanted.redis);
   if (wanted.relays_events) relayed_events_ = std::make_unique<RelayedEventLog>(stores_.events(), *redis_);
   auto& options = wanted.celery;
   options.queue = config.celery_queue;

@@ -23,6 +23,7 @@ std::string load_auth_secret(const Config&);
 
 struct EngineOptions {
   celery::CeleryQueueOptions celery = {};  // of a worker; the configuration goes over it
+  redis::Timeouts redis = {};              // of all but subscribers
   bool relays_events = false;              // to Redis where there is one: of what runs for long
 };
 

@@ -116,7 +116,9 @@ void supervise(WorkerProcess& worker, const sigset_t& signals) {
 int serve(const Config& config) {
   mallopt(M_ARENA_MAX, 2);  // each arena keeps its own peak
   sigset_t signals = block_signals();
-  Engines engines(config, make_child_probe(config), {.relays_events = true});
+  // Who waits for an answer over HTTP is told soon that there is none.
+  constexpr redis::Timeouts hasty{.connect_ms = 2'000, .answer_ms = 2'000};
+  Engines engines(config, make_child_probe(config), {.redis = hasty, .relays_events = true});
   Services& services = engines.services();
   auto router = make_router(services);
   Server server(*router, server_options(config), &services.metrics);

@@ -50,14 +50,14 @@ std::vector<Reply> Client::transact(std::span<const Command> commands) {
   if (commands.empty()) return {};
   const Command multi("MULTI"), exec("EXEC");
   auto leased = pool_->lease();
-  auto begun = leased->exchange(printed({&multi, 1}), 1, pool_->for_answer());
+  auto begun = leased.exchange(printed({&multi, 1}), 1);
   if (begun[0].is_error()) {
     leased.give_back(begun);
     throw error_of(begun[0], multi.name());
   }
   auto text = printed(commands);
   exec.print(text);
-  auto replies = leased->exchange(text, commands.size() + 1, pool_->for_answer());
+  auto replies = leased.exchange(text, commands.size() + 1);
   leased.give_back(replies);
   // Why a command was not queued says more than that nothing was done for it.
   check(commands, replies);

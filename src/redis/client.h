@@ -63,7 +63,8 @@ class Client {
   // Throws Error{unavailable} where the server cannot be reached, is loading, is out of memory, read-only, or
   // did not answer in time (whether it did what was asked is not known then); Error{internal} for an error
   // reply otherwise. What is thrown names neither address nor password: those who asked over HTTP may see it.
-  // After a failure to connect further calls fail at once for a back-off of 50 ms to 2 s with jitter.
+  // After a failure to connect, or an answer that did not come in time, further calls fail at once for a
+  // back-off of 50 ms to 2 s with jitter.
   Reply ask(const Command&);
   // In one round trip; one reply for each. Error replies are thrown as by ask(), when all have been read.
   std::vector<Reply> ask_all(std::span<const Command>);

@@ -14,6 +14,15 @@ std::string_view code_of(const Reply& error) {
   return std::string_view(error.text).substr(0, error.text.find(' '));
 }
 
+// Redis before 7 puts the error that ended a script into a sentence of its own: "ERR Error running script
+// (call to f_…): @user_script:1: @user_script: 1: -OOM command not allowed …".
+std::string_view inner_code_of(const Reply& error) {
+  std::string_view text = error.text;
+  if (!text.starts_with("ERR Error running script")) return code_of(error);
+  auto at = text.find(": -");
+  return at == text.npos ? code_of(error) : text.substr(at + 3, text.find(' ', at + 3) - at - 3);
+}
+
 bool is_full(const Reply& error) {
   return error.text.starts_with("ERR max number of clients");
 }
@@ -25,7 +34,7 @@ Error error_of(const Reply& error, std::string_view command) {
                                                  "MASTERDOWN", "MISCONF",     "NOAUTH",  "NOREPLICAS",
                                                  "OOM",        "READONLY",    "TRYAGAIN"};
   std::string what = "refused " + std::string(command) + ": " + shown_error(error);
-  if (is_full(error) || std::ranges::find(passing, code_of(error)) != std::end(passing))
+  if (is_full(error) || std::ranges::find(passing, inner_code_of(error)) != std::end(passing))
     return Error(ErrorKind::unavailable, "Redis " + what, {}, 1);
   return Error(ErrorKind::internal, "Redis " + what);
 }

@@ -94,6 +94,30 @@ TEST(RedisOutage, GivesUpOnAStalledServerAndNeverReadsALateAnswer) {
   EXPECT_LE(ask_until_it_works(client, {"INCR", "n"}).integer, 2);
 }
 
+TEST(RedisOutage, OnlyOneCallerWaitsForAServerThatHangs) {
+  std::atomic<bool> hangs = false;
+  TestPeer peer([&](int, std::string_view) { return std::string(hangs ? "" : "+PONG\r\n"); });
+  Client client(url_of(peer), {.connect_ms = 5'000, .answer_ms = 200});
+  std::vector<std::thread> threads;  // that leave idle connections
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&] { client.ask({"PING"}); });
+  for (auto& thread : threads) thread.join();
+  hangs = true;
+  int before = peer.messages();
+  for (int i = 0; i < 30; ++i)
+    EXPECT_EQ(kind_of_failure([&] { client.ask({"INCR", "n"}); }), ErrorKind::unavailable);
+  EXPECT_LE(peer.messages(), before + 3) << "the others were refused at once";
+  hangs = false;
+  EXPECT_EQ(ask_until_it_works(client, {"PING"}).text, "PONG");
+}
+
+TEST(RedisOutage, ASlowAnswerCostsTheOthersNothingForLong) {
+  std::atomic<int> messages = 0;
+  TestPeer peer([&](int, std::string_view) { return std::string(messages++ == 0 ? "" : "+PONG\r\n"); });
+  Client client(url_of(peer), hasty);
+  EXPECT_EQ(kind_of_failure([&] { client.ask({"INCR", "n"}); }), ErrorKind::unavailable);
+  EXPECT_EQ(ask_until_it_works(client, {"PING"}).text, "PONG");
+}
+
 TEST(RedisOutage, ManyThreadsSurviveRestarts) {
   RedisServer server({.append_only = true});
   Client client(parse_url(server.url()), {.connect_ms = 5'000, .answer_ms = 5'000}, 4);
@@ -134,6 +158,23 @@ TEST(RedisOutage, IsUnavailableWithoutMemory) {
             ErrorKind::unavailable);
   client.ask({"CONFIG", "SET", "maxmemory", "0"});
   EXPECT_EQ(client.ask({"SET", "k", "v"}).text, "OK");
+}
+
+TEST(RedisOutage, FindsWhyAScriptFailedInWhatRedis6SaysOfIt) {
+  std::string inner;
+  TestPeer peer([&](int, std::string_view) {
+    return "-ERR Error running script (call to f_4a): @user_script:1: @user_script: 1: " + inner + "\r\n";
+  });
+  Client client(url_of(peer));
+  inner = "-OOM command not allowed when used memory > 'maxmemory'.";
+  EXPECT_EQ(kind_of_failure([&] { client.run(Script("x"), {}, {}); }), ErrorKind::unavailable);
+  for (std::string other :
+       {"-WRONGTYPE Operation against a key", "attempt to index a nil value", "-OOM", ": -"}) {
+    inner = other;
+    EXPECT_EQ(kind_of_failure([&] { client.run(Script("x"), {}, {}); }),
+              other == "-OOM" ? ErrorKind::unavailable : ErrorKind::internal)
+        << other;
+  }
 }
 
 TEST(RedisOutage, IsUnavailableOnAReplica) {

@@ -10,6 +10,7 @@ namespace segments::redis {
 
 namespace {
 
+// How long a server that hung, or a connection that was quiet for long, is waited for.
 constexpr int most_ping_ms = 1'000;
 
 }  // namespace
@@ -35,8 +36,9 @@ Client::Pool::Lease Client::Pool::lease() {
       if (backoff_.is_failing() && (is_attempting_ || steady_ms() < next_attempt_)) throw *refusal_;
       is_attempting_ = true;
       ++open_;
+      bool has_failed = backoff_.is_failing();
       lock.unlock();
-      return Lease(*this, connect());
+      return Lease(*this, connect(has_failed));
     } else if (changed_.wait_until(lock, patience) == std::cv_status::timeout && idle_.empty() &&
                open_ >= most_) {
       throw unavailable("has no connection free: all " + std::to_string(most_) + " are in use");
@@ -44,9 +46,11 @@ Client::Pool::Lease Client::Pool::lease() {
   }
 }
 
-std::unique_ptr<Connection> Client::Pool::connect() {
+std::unique_ptr<Connection> Client::Pool::connect(bool has_failed) {
   try {
     auto connection = std::make_unique<Connection>(url_, Patience{steady_ms() + timeouts_.connect_ms});
+    // The kernel takes connections for a server that hangs.
+    if (has_failed) ping(*connection);
     note_success();
     return connection;
   } catch (const Error& error) {
@@ -62,7 +66,9 @@ std::unique_ptr<Connection> Client::Pool::connect() {
 }
 
 void Client::Pool::note_failure(const Error& error) {
-  std::lock_guard lock(mutex_);
+  std::vector<Idle> others;
+  std::unique_lock lock(mutex_);
+  close_idle(lock, others);
   if (!backoff_.is_failing())
     log_warning("redis.unreachable", {{"url", url_.shown()}, {"detail", std::string_view(error.what())}});
   next_attempt_ = steady_ms() + backoff_.next();
@@ -81,13 +87,26 @@ bool Client::Pool::is_usable(Idle& idle) const {
   if (!idle.connection->is_quiet()) return false;
   if (steady_ms() - idle.since < timeouts_.trusted_idle_ms) return true;
   try {
-    std::string ping;
-    Command("PING").print(ping);
-    Patience patience{steady_ms() + std::min(most_ping_ms, timeouts_.answer_ms)};
-    return !wants_new_connection(idle.connection->exchange(ping, 1, patience)[0]);
+    ping(*idle.connection);
+    return true;
   } catch (const Error&) {
     return false;
   }
+}
+
+void Client::Pool::ping(Connection& connection) const {
+  std::string ping;
+  Command("PING").print(ping);
+  Patience patience{steady_ms() + std::min(most_ping_ms, timeouts_.answer_ms)};
+  auto reply = connection.exchange(ping, 1, patience)[0];
+  if (wants_new_connection(reply)) throw error_of(reply, "PING");
+}
+
+// The others lead to the same server. They are destroyed by the caller, without the lock.
+void Client::Pool::close_idle(const std::unique_lock<std::mutex>&, std::vector<Idle>& closed) {
+  closed.swap(idle_);
+  open_ -= closed.size();
+  changed_.notify_all();
 }
 
 void Client::Pool::let_go() {
@@ -98,9 +117,21 @@ void Client::Pool::let_go() {
 
 std::vector<Reply> Client::Pool::exchange(std::string_view commands, std::size_t count, int longer_ms) {
   auto leased = lease();
-  auto replies = leased->exchange(commands, count, for_answer(longer_ms));
+  auto replies = leased.exchange(commands, count, longer_ms);
   leased.give_back(replies);
   return replies;
+}
+
+// After one call that waited in vain the next ones are not to wait as long each.
+std::vector<Reply> Client::Pool::Lease::exchange(std::string_view commands, std::size_t count,
+                                                 int longer_ms) {
+  Patience patience{steady_ms() + pool_.timeouts_.answer_ms + longer_ms};
+  try {
+    return connection_->exchange(commands, count, patience);
+  } catch (const Error& error) {
+    if (steady_ms() >= patience.deadline) pool_.note_failure(error);
+    throw;
+  }
 }
 
 Client::Pool::Lease::~Lease() {
@@ -111,12 +142,9 @@ Client::Pool::Lease::~Lease() {
 
 void Client::Pool::Lease::give_back(const std::vector<Reply>& replies) {
   if (std::ranges::any_of(replies, wants_new_connection)) {
-    // The others lead to the same server.
     std::vector<Idle> others;
-    std::lock_guard lock(pool_.mutex_);
-    pool_.idle_.swap(others);
-    pool_.open_ -= others.size();
-    pool_.changed_.notify_all();
+    std::unique_lock lock(pool_.mutex_);
+    pool_.close_idle(lock, others);
     return;
   }
   std::lock_guard lock(pool_.mutex_);

@@ -26,7 +26,8 @@ class Client::Pool {
     ~Lease();
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
-    Connection* operator->() { return connection_.get(); }
+    // One round trip; error replies are returned. The answer may take `longer_ms` longer than usual.
+    std::vector<Reply> exchange(std::string_view commands, std::size_t count, int longer_ms = 0);
     // After an exchange that came to its end. Some error replies end the connection all the same.
     void give_back(const std::vector<Reply>& replies);
 
@@ -36,9 +37,7 @@ class Client::Pool {
   };
 
   Lease lease();
-  // One round trip; error replies are returned. The answer may take `longer_ms` longer than usual.
   std::vector<Reply> exchange(std::string_view commands, std::size_t count, int longer_ms = 0);
-  Patience for_answer(int longer_ms = 0) const { return {steady_ms() + timeouts_.answer_ms + longer_ms}; }
   const Url& url() const { return url_; }
 
  private:
@@ -47,7 +46,9 @@ class Client::Pool {
     Millis since;
   };
   bool is_usable(Idle&) const;
-  std::unique_ptr<Connection> connect();
+  std::unique_ptr<Connection> connect(bool has_failed);
+  void ping(Connection&) const;
+  void close_idle(const std::unique_lock<std::mutex>&, std::vector<Idle>& closed);
   void note_failure(const Error&);
   void note_success();
   void let_go();  // one connection less
@@ -58,9 +59,9 @@ class Client::Pool {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Idle> idle_;  // the last one used is the next one to be used
-  std::size_t open_ = 0;    // idle, leased or being connected
-  Backoff backoff_;
+  std::vector<Idle> idle_;   // the last one used is the next one to be used
+  std::size_t open_ = 0;     // idle, leased or being connected
+  Backoff backoff_;          // of a server that cannot be reached, or did not answer in time
   Millis next_attempt_ = 0;  // where backoff_ is failing
   bool is_attempting_ = false;
   std::optional<Error> refusal_;
