@@ -6,25 +6,38 @@
 namespace segments::celery {
 
 Millis ServerClock::now() {
-  constexpr Millis asked_every_ms = 60'000;
-  std::lock_guard lock(mutex_);
-  Millis before = steady_ms();
-  if (known_ && before - asked_ < asked_every_ms) return before + offset_;
-  try {
-    auto reply = redis_.ask({"TIME"});
-    Millis after = steady_ms();
-    if (reply.items.size() == 2) {
-      auto seconds = parse_integer(reply.items[0].text), micros = parse_integer(reply.items[1].text);
-      if (seconds && micros) offset_ = *seconds * 1000 + *micros / 1000 - (before + after) / 2;
-      known_ = true;
-    }
-    asked_ = before;
-    return after + offset_;
-  } catch (const Error&) {
-    if (!known_) throw;
-    asked_ = before - asked_every_ms + 1'000;
-    return before + offset_;
+  {
+    std::lock_guard lock(mutex_);
+    Millis at = steady_ms();
+    if (known_ && (is_asking_ || at < ask_at_)) return at + offset_;
+    is_asking_ = true;
   }
+  try {
+    return ask();
+  } catch (const Error&) {
+    constexpr Millis asked_again_ms = 1'000;
+    std::lock_guard lock(mutex_);
+    is_asking_ = false;
+    Millis at = steady_ms();
+    ask_at_ = at + asked_again_ms;
+    if (!known_) throw;
+    return at + offset_;
+  }
+}
+
+Millis ServerClock::ask() {
+  Millis before = steady_ms();
+  auto reply = redis_.ask({"TIME"});
+  Millis after = steady_ms();
+  if (reply.items.size() != 2) throw Error(ErrorKind::internal, "Redis told no time.");
+  auto seconds = parse_integer(reply.items[0].text), micros = parse_integer(reply.items[1].text);
+  if (!seconds || !micros) throw Error(ErrorKind::internal, "Redis told no time.");
+  std::lock_guard lock(mutex_);
+  offset_ = *seconds * 1000 + *micros / 1000 - (before + after) / 2;
+  ask_at_ = before + asked_every_ms_;
+  known_ = true;
+  is_asking_ = false;
+  return after + offset_;
 }
 
 }  // namespace segments::celery
