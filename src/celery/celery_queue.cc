@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "celery/control_message.h"
 #include "celery/ending.h"
@@ -29,7 +30,7 @@ void check_queue_name(const std::string& name) {
 }  // namespace
 
 CeleryQueue::CeleryQueue(redis::Client& redis, CeleryQueueOptions options)
-    : redis_(redis), options_(std::move(options)), server_clock_(redis) {
+    : redis_(redis), options_(std::move(options)), server_clock_(redis), holder_(make_id()) {
   check_queue_name(options_.queue);
   set_queues(options_.consumed.empty() ? std::vector{options_.queue} : options_.consumed);
 }
@@ -63,8 +64,11 @@ std::string CeleryQueue::enqueue(const NewTask& task) {
 void CeleryQueue::enqueue_all(std::span<const NewTask> tasks) {
   if (tasks.empty()) return;
   Millis at = now();
+  // Where a Python worker that acknowledges early is at work for longer, the task is done twice.
+  constexpr Millis looked_for_after_ms = 3 * 3'600'000;
   ScriptCall call;
-  call.add(at).add(at - Millis{keys::result_ttl_s} * 1000).add(static_cast<Millis>(tasks.size()));
+  call.add(at).add(at - Millis{keys::result_ttl_s} * 1000).add(at - looked_for_after_ms).add(options_.queue);
+  call.add(static_cast<Millis>(tasks.size()));
   for (const auto& task : tasks) {
     NewTask named = task;
     if (named.id.empty()) named.id = make_id();
@@ -74,7 +78,8 @@ void CeleryQueue::enqueue_all(std::span<const NewTask> tasks) {
     call.add(named.expires).add(Millis{0});
   }
   declare(options_.queue);
-  call.run(redis_, enqueue_script());
+  for (const auto& id : call.run(redis_, enqueue_script()).items)
+    log_warning("celery.message_was_gone", {{"task_id", std::string_view(id.text)}});
 }
 
 std::optional<TaskState> CeleryQueue::find_task(std::string_view task_id) {
@@ -151,8 +156,7 @@ std::vector<std::string> CeleryQueue::revoked_tasks(const std::vector<std::strin
 }
 
 void CeleryQueue::beat(std::string_view worker) {
-  Command command("ZADD");
-  redis_.ask(command.add(keys::workers).add(now()).add(worker));
+  ScriptCall().add(now()).add(worker).add(holder_).run(redis_, beat_script());
 }
 
 bool CeleryQueue::put_task_progress(std::string_view task_id, double progress, std::string_view message) {

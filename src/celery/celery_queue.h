@@ -140,10 +140,13 @@ class CeleryQueue : public TaskQueue {
   // upkeep.cc
   void put_back(Millis now);
   void restore_ended(const redis::Reply& ended, Millis now);
+  std::vector<int> deaths_with(const std::vector<DeliveryPtr>&, Millis now);
   void restore_abandoned(Millis now);
   void expire_waiting(Millis now);
   void adopt_outcomes(Millis now);
+  void adopt(const redis::Reply& waiting, Millis now);
   void bury_garbage(Millis now);
+  bool may_leases_end(Millis now);
   std::string list_of(const struct UnackedEntry&);
 
   // dead_letters.cc
@@ -153,12 +156,14 @@ class CeleryQueue : public TaskQueue {
   redis::Client& redis_;
   CeleryQueueOptions options_;
   mutable ServerClock server_clock_;
+  const std::string holder_;  // this object, among all that ever beat for a worker of the same name
 
   mutable std::mutex mutex_;
   std::map<std::int64_t, DeliveryPtr> deliveries_;
   std::map<std::string, ParkedTask> parked_;  // by id
   std::vector<std::string> queues_;
   std::set<std::string> declared_;
+  std::string adopted_to_ = "0";   // how far adopt_outcomes has come
   std::atomic<unsigned> turn_{0};  // whose queue comes first
 };
 

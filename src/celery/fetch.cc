@@ -72,7 +72,7 @@ redis::Reply CeleryQueue::fetch(std::string_view worker, int most, Millis at, in
   // fractions it would read the digits of each member again with each that is added.
   constexpr Millis second = 1000;
   auto score = index_score((at + second - 1) / second * second);
-  call.add(at).add(most).add(at + lease_ms).add(score).add(worker);
+  call.add(at).add(most).add(at + lease_ms).add(score).add(worker).add(holder_);
   if (most > 0) {
     auto names = queues();
     if (!names.empty()) std::rotate(names.begin(), names.begin() + turn_++ % names.size(), names.end());
@@ -127,7 +127,7 @@ void CeleryQueue::settle(Fetched& fetched, std::string_view worker, Millis at) {
     if (!delivery->own && !delivery->user_id().empty()) owned.push_back(delivery);
   if (!fetched.late.empty() || !fetched.parked.empty() || !owned.empty()) {
     ScriptCall call;
-    call.add(at).add(worker);
+    call.add(at).add(worker).add(holder_);
     auto add_task = [&](const Delivery& delivery) {
       call.add(tag_of(delivery.fence)).add(delivery.message.id).add(delivery.message.task);
       call.add(delivery.message.retries);

@@ -99,6 +99,7 @@ inline constexpr const char* waiting = "segments:waiting";
 inline constexpr const char* running = "segments:running";
 inline constexpr const char* totals = "segments:totals";
 inline constexpr const char* workers = "segments:workers";
+inline constexpr const char* holders = "segments:holders";  // zset: who leases tasks -> when it was last seen
 inline constexpr const char* delayed = "segments:delayed";
 inline constexpr const char* expiring = "segments:expiring";
 inline constexpr const char* garbage = "segments:garbage";

@@ -95,6 +95,7 @@ for i, item in ipairs(items) do
     taken[i] = 0
   elseif not held[i] then
     taken[i], gone[item.tag] = 0, true
+    lose(item.tag, now)
   elseif stopped and item.back == '' or stopped and item.kind == 'retry' then
     taken[i] = 0
   elseif (item.back == '' or stopped) and chords_went_on(item) then

@@ -35,7 +35,7 @@ end
 -- Totals are gathered and written once.
 local totals = {}
 local function count(name, status, by)
-  local field = name .. '|' .. status
+  local field = (name or '(unknown)') .. '|' .. status
   totals[field] = (totals[field] or 0) + by
 end
 local function write_totals()
@@ -88,6 +88,31 @@ local function forget_given_up(id)
   call('HDEL', 'segments:given_up:items', id)
 end
 
+-- Where Redis itself was away, every lease seems to have ended and no worker seems to live. As long as any
+-- worker lives somebody reaches it each second: where nobody did, those who hold something are first left the
+-- time to come back and renew it. An outage that is shorter ends no lease, which is renewed when a third of its
+-- 30 s is over. Both keys go by the server's own clock.
+local function note_reached()
+  if call('PEXPIRE', 'segments:reachable', 15000) == 1 then return end
+  if call('EXISTS', 'segments:leases') == 1 then call('SET', 'segments:grace', 1, 'NX', 'PX', 15000) end
+  call('SET', 'segments:reachable', 1, 'PX', 15000)
+end
+local function leases_may_end()
+  note_reached()
+  return call('EXISTS', 'segments:grace') == 0
+end
+
+-- A delivery that a peer has put back into its list, or taken for itself: its task waits again, so that what
+-- becomes of it there is seen.
+local function lose(tag, now)
+  local name, id = string.match(call('HGET', 'segments:running', tag) or '', '^(.*)\6\22(.*)$')
+  if not id then return end
+  local known = call('HMGET', task_key(id), 'status', 'tag', 'retries')
+  if known[1] ~= 'STARTED' or known[2] ~= tag then return end
+  call('HSET', task_key(id), 'status', waiting_status(known[3]), 'ready_at', now, 'worker', '')
+  wait_again(id, name, known[3], now)
+end
+
 local function drop_tags(tags)
   many('ZREM', 'unacked_index', tags)
   many('HDEL', 'unacked', tags)
@@ -96,14 +121,14 @@ local function drop_tags(tags)
 end
 
 -- Runs begin: a list of {tag, id, name, retries}.
-local function start(runs, now, worker)
+local function start(runs, now, worker, holder)
   if #runs == 0 then return end
   local ids, running = {}, {}
   for i, run in ipairs(runs) do
     ids[i] = run[2]
     running[2 * i - 1], running[2 * i] = run[1], run[3] .. '\6\22' .. run[2]
     call('HSET', task_key(run[2]), 'name', run[3], 'status', 'STARTED', 'started_at', now, 'worker', worker,
-         'retries', run[4], 'tag', run[1])
+         'holder', holder, 'retries', run[4], 'tag', run[1])
   end
   local waited = ask_many('ZMSCORE', 'segments:waiting', ids)
   local over = {}

@@ -7,19 +7,52 @@
 
 namespace segments::celery {
 
+// Answers the ids of those that were known to wait, and whose message was gone.
 const redis::Script& enqueue_script() {
   static const redis::Script script(std::string(common_lua) + R"lua(
-local now, old, n = take(), take_number(), take_number()
-local lists, pushes, waiting, revoked = {}, {}, {}, {}
+local now, old, overdue, queue, n = take(), take_number(), take_number(), take(), take_number()
+-- Whether the message of a task that waits is nowhere: purged, evicted, or lost by a worker that acknowledges
+-- before it runs. Where there is too much to look through it counts as there. A false "gone" only makes it run
+-- twice.
+local function is_gone(id, tag)
+  if tag and call('ZSCORE', 'unacked_index', tag) then return false end
+  local places, left = {}, 1000 - call('HLEN', 'unacked')
+  for i, priority in ipairs({0, 3, 6, 9}) do
+    places[i] = list_key(queue, priority)
+    left = left - call('LLEN', places[i])
+  end
+  if left < 0 then return false end
+  local function holds(messages)
+    for _, message in ipairs(messages) do
+      if string.find(message, '"' .. id .. '"', 1, true) then return true end
+    end
+  end
+  for _, list in ipairs(places) do
+    if holds(call('LRANGE', list, 0, -1)) then return false end
+  end
+  return not holds(call('HVALS', 'unacked'))
+end
+
+local lists, pushes, waiting, revoked, again = {}, {}, {}, {}, {}
 for _ = 1, n do
   local id, list, message, name, user = take(), take(), take(), take(), take()
   local ready, parent, expires, retries = take(), take(), take(), take()
   local key = task_key(id)
-  local known = call('HMGET', key, 'status', 'finished_at')
+  local known = call('HMGET', key, 'status', 'finished_at', 'ready_at', 'looked_for_at', 'tag', 'name')
   local status, finished = known[1], tonumber(known[2] or '')
   -- A final task is known for as long as its result is kept, whether or not it is gone already.
   local outlived = status and final[status] and finished and finished <= old
-  if not status or outlived then
+  local gone = false
+  local since = tonumber(known[4] or known[3] or '')
+  if (status == 'PENDING' or status == 'RETRY') and since and since <= overdue then
+    gone = is_gone(id, known[5])
+    if not gone then call('HSET', key, 'looked_for_at', now) end
+  end
+  if not status or outlived or gone then
+    if gone then
+      again[#again + 1] = id
+      if call('ZREM', 'segments:waiting', id) == 1 then count(known[6], status, -1) end
+    end
     if outlived then
       call('DEL', key, meta_key(id))
       unbury(id)
@@ -27,11 +60,12 @@ for _ = 1, n do
     end
     call('HSET', key, 'name', name, 'user_id', user, 'status', 'PENDING', 'created_at', now, 'ready_at', ready,
          'parent_id', parent, 'retries', retries)
+    if gone then call('HDEL', key, 'looked_for_at', 'tag') end
     if expires ~= '0' then
       call('ZADD', 'segments:expiring', expires, id)
       call('HSET', key, 'message', message)
     end
-    if parent ~= '' then
+    if parent ~= '' and not gone then
       call('HINCRBY', 'segments:children:' .. parent, 'total', 1)
       call('PERSIST', 'segments:children:' .. parent)
     end
@@ -47,7 +81,7 @@ for _, list in ipairs(lists) do many('LPUSH', list, pushes[list]) end
 many('ZADD', 'segments:waiting', waiting)
 many('ZREM', 'segments:revoked', revoked)
 write_totals()
-return #revoked
+return again
 )lua");
   return script;
 }
@@ -57,9 +91,9 @@ return #revoked
 // or cannot be judged here, 2: revoked, 3: no envelope, and kept in segments:garbage until it is buried.
 const redis::Script& fetch_script() {
   static const redis::Script script(std::string(common_lua) + R"lua(
-local now, most, lease_end, score, worker = take(), take_number(), take(), take(), take()
+local now, most, lease_end, score, worker, holder = take(), take_number(), take(), take(), take(), take()
 local ended = call('ZRANGEBYSCORE', 'segments:leases', '-inf', now, 'LIMIT', 0, 50)
-if #ended > 0 then
+if #ended > 0 and leases_may_end() then
   local values = ask_many('HMGET', 'unacked', ended)
   local running = ask_many('HMGET', 'segments:running', ended)
   local out = {'ended'}
@@ -95,6 +129,7 @@ while at < #ARGV and #raws < most do
 end
 local out = {'fetched'}
 if #raws == 0 then return out end
+note_reached()
 
 local last = call('INCRBY', 'segments:fence', #raws)
 local unacked, index, leases, garbage, runs, ids, plain = {}, {}, {}, {}, {}, {}, {}
@@ -134,7 +169,7 @@ many('HSET', 'unacked', unacked)
 many('ZADD', 'unacked_index', index)
 many('ZADD', 'segments:leases', leases)
 many('HSET', 'segments:garbage', garbage)
-start(runs, now, worker)
+start(runs, now, worker, holder)
 write_totals()
 return out
 )lua");
@@ -145,13 +180,13 @@ return out
 // due, and whose the tasks of others are.
 const redis::Script& settle_script() {
   static const redis::Script script(std::string(common_lua) + R"lua(
-local now, worker = take(), take()
+local now, worker, holder = take(), take(), take()
 local runs, begun = {}, {}
 for i = 1, take_number() do
   runs[i] = {take(), take(), take(), take()}
   begun[i] = runs[i][2]
 end
-start(runs, now, worker)
+start(runs, now, worker, holder)
 many('ZREM', 'segments:expiring', begun)
 for _ = 1, take_number() do
   local tag, id, name, retries = take(), take(), take(), take()
@@ -178,6 +213,20 @@ for _ = 1, take_number() do
 end
 write_totals()
 return 1
+)lua");
+  return script;
+}
+
+// Answers 1 where leases that have ended are to be taken for ended: somebody lives who could have renewed
+// them.
+const redis::Script& beat_script() {
+  static const redis::Script script(std::string(common_lua) + R"lua(
+local now, worker, holder = take(), take(), take()
+if worker ~= '' then
+  call('ZADD', 'segments:workers', now, worker)
+  call('ZADD', 'segments:holders', now, holder)
+end
+return leases_may_end() and 1 or 0
 )lua");
   return script;
 }

@@ -20,8 +20,33 @@ constexpr Millis day_ms = 24 * 3'600'000;
 
 }  // namespace
 
-// `ended`: {"ended", tag, what `unacked` has under it, …}. Each is given back to its list, and its death
-// counted.
+// Of each: how many workers it has killed, this one included; 0 where this one did not die of it: it was not
+// begun, or who held it lives and only its lease has ended.
+std::vector<int> CeleryQueue::deaths_with(const std::vector<DeliveryPtr>& deliveries, Millis at) {
+  constexpr Millis longest_silence_ms = 5'000;
+  std::vector<Command> asked;
+  for (const auto& delivery : deliveries) {
+    asked.push_back({"HMGET", keys::task(delivery->message.id), "deaths", "tag", "holder"});
+    asked.push_back({"HEXISTS", keys::running, tag_of(delivery->fence)});
+  }
+  auto known = redis_.ask_all(asked);
+  Command seen("ZMSCORE");
+  seen.add(keys::holders);
+  for (std::size_t i = 0; i < deliveries.size(); ++i) seen.add(known[2 * i].items.at(2).text);
+  auto beats = redis_.ask(seen);
+  std::vector<int> deaths;
+  for (std::size_t i = 0; i < deliveries.size(); ++i) {
+    const auto& task = known[2 * i].items;
+    bool begun = known[2 * i + 1].integer == 1 && task[1].text == tag_of(deliveries[i]->fence);
+    auto beat = static_cast<Millis>(std::strtod(beats.items.at(i).text.c_str(), nullptr));
+    bool died = begun && at - beat > longest_silence_ms;
+    deaths.push_back(died ? static_cast<int>(std::strtol(task[0].text.c_str(), nullptr, 10)) + 1 : 0);
+  }
+  return deaths;
+}
+
+// `ended`: {"ended", tag, what `unacked` has under it ("" where a peer has restored it), …}. Each is given
+// back to its list.
 void CeleryQueue::restore_ended(const redis::Reply& ended, Millis at) {
   std::vector<DeliveryPtr> deliveries;
   std::vector<std::string> lost;
@@ -31,7 +56,7 @@ void CeleryQueue::restore_ended(const redis::Reply& ended, Millis at) {
     auto dash = tag.rfind('-');
     auto fence = std::strtoll(tag.c_str() + (dash == tag.npos ? 0 : dash + 1), nullptr, 10);
     if (value.empty()) {
-      lost.push_back(tag);  // a peer restored it
+      lost.push_back(tag);
     } else if (auto delivery = read_delivery(fence, value)) {
       deliveries.push_back(std::move(delivery));
     } else {
@@ -41,28 +66,26 @@ void CeleryQueue::restore_ended(const redis::Reply& ended, Millis at) {
     }
   }
   if (!lost.empty()) {
-    Command leases("ZREM"), running("HDEL");
-    leases.add(keys::leases);
-    running.add(keys::running);
-    for (const auto& tag : lost) {
-      leases.add(tag);
-      running.add(tag);
-    }
-    redis_.ask_all(std::vector{leases, running});
+    ScriptCall call;
+    call.add(at);
+    for (const auto& tag : lost) call.add(tag);
+    call.run(redis_, lose_script());
   }
   if (deliveries.empty()) return;
-  std::vector<Command> asked;
-  for (const auto& delivery : deliveries)
-    asked.push_back({"HGET", keys::task(delivery->message.id), "deaths"});
-  auto deaths = redis_.ask_all(asked);
+  auto deaths = deaths_with(deliveries, at);
   std::vector<Ending> endings;
   // The first of them is to be served first again.
   for (std::size_t i = deliveries.size(); i-- > 0;) {
     const auto& delivery = deliveries[i];
-    log_warning("celery.lease_ended", {{"task_id", delivery->message.id}, {"task", delivery->message.task}});
-    bool poison = std::strtol(deaths[i].text.c_str(), nullptr, 10) + 1 >= deaths_allowed;
-    endings.push_back(poison ? make_poisoned(delivery, deaths_allowed, at)
-                             : make_return(delivery, Ending::Kind::died));
+    log_warning(
+        "celery.lease_ended",
+        {{"task_id", delivery->message.id}, {"task", delivery->message.task}, {"died", deaths[i] > 0}});
+    if (deaths[i] >= deaths_allowed) {
+      endings.push_back(make_poisoned(delivery, deaths_allowed, at));
+    } else {
+      endings.push_back(make_return(delivery, deaths[i] ? Ending::Kind::died : Ending::Kind::back));
+      endings.back().guarded = true;
+    }
   }
   end(endings, at);
 }
@@ -103,7 +126,8 @@ void CeleryQueue::restore_abandoned(Millis at) {
       auto restored = entry ? encode_restored(entry->raw) : std::nullopt;
       if (value.is_nil() || restored) {
         ScriptCall call;
-        call.add(tag)
+        call.add(at)
+            .add(tag)
             .add(value.text)
             .add(cutoff)
             .add(entry ? list_of(*entry) : "")
@@ -130,10 +154,30 @@ void CeleryQueue::expire_waiting(Millis at) {
   }
 }
 
-// Of a Python worker we see nothing but the results that it writes.
+// Of a Python worker we see nothing but the results that it writes. Each sweep looks at some of those that
+// wait, where the last one ended, and in time at all of them.
 void CeleryQueue::adopt_outcomes(Millis at) {
+  constexpr std::size_t most = 5'000;
+  std::size_t seen = 0;
+  std::string cursor;
+  {
+    std::lock_guard lock(mutex_);
+    cursor = adopted_to_;
+  }
+  do {
+    auto page = redis_.ask({"ZSCAN", keys::waiting, cursor, "COUNT", "500"});
+    if (page.items.size() != 2) return;
+    cursor = page.items[0].text;
+    adopt(page.items[1], at);
+    seen += page.items[1].items.size() / 2;
+  } while (seen < most && cursor != "0");
+  std::lock_guard lock(mutex_);
+  adopted_to_ = cursor;
+}
+
+// `waiting`: ids and since when they wait.
+void CeleryQueue::adopt(const redis::Reply& waiting, Millis at) {
   constexpr Millis forgotten_after_ms = 30 * day_ms;
-  auto waiting = redis_.ask({"ZRANGE", keys::waiting, "0", "199", "WITHSCORES"});
   if (waiting.items.empty()) return;
   Command get("MGET");
   for (std::size_t i = 0; i + 1 < waiting.items.size(); i += 2)
@@ -173,6 +217,10 @@ void CeleryQueue::bury_garbage(Millis at) {
   }
 }
 
+bool CeleryQueue::may_leases_end(Millis at) {
+  return ScriptCall().add(at).add("").add("").run(redis_, beat_script()).integer == 1;
+}
+
 // Leases that ended, and what is due.
 void CeleryQueue::put_back(Millis at) {
   constexpr int most_rounds = 100;  // of fifty
@@ -201,7 +249,10 @@ void CeleryQueue::sweep() {
       {"ZREMRANGEBYSCORE", keys::revoked, "-inf", std::to_string(at)},
       {"ZREMRANGEBYRANK", keys::revoked, "0", std::to_string(-most_revoked - 1)},
       {"ZREMRANGEBYSCORE", keys::workers, "-inf", std::to_string(at - day_ms)},
+      {"ZREMRANGEBYSCORE", keys::holders, "-inf", std::to_string(at - day_ms)},
   });
+  // What lives and was held for longer than that because Redis was away is not abandoned.
+  if (!may_leases_end(at)) return;
   // kombu's own lock: one sweep at a time, Python's or ours.
   auto token = make_id();
   if (redis_.ask({"SET", keys::unacked_mutex, token, "NX", "PX", "300000"}).is_nil()) return;

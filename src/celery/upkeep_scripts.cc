@@ -10,7 +10,9 @@ namespace segments::celery {
 const redis::Script& lease_given_up_script() {
   static const redis::Script script(std::string(common_lua) + R"lua(
 local now, lease_end, most, out = take(), take(), take(), {}
-if #call('ZRANGEBYSCORE', 'segments:leases', '-inf', now, 'LIMIT', 0, 1) > 0 then return {'ended'} end
+if #call('ZRANGEBYSCORE', 'segments:leases', '-inf', now, 'LIMIT', 0, 1) > 0 and leases_may_end() then
+  return {'ended'}
+end
 for _, id in ipairs(call('ZRANGEBYSCORE', 'segments:given_up', '-inf', now, 'LIMIT', 0, most)) do
   local item = call('HGET', 'segments:given_up:items', id)
   local json = item and string.match(item, '^%d+ (.*)$')
@@ -111,15 +113,35 @@ return removed
 // What a peer held for too long, unless it was renewed or restored meanwhile.
 const redis::Script& restore_script() {
   static const redis::Script script(std::string(common_lua) + R"lua(
-local tag, value, cutoff, list, raw = take(), take(), take_number(), take(), take()
+local now, tag, value, cutoff, list, raw = take(), take(), take(), take_number(), take(), take()
 local held = tonumber(call('ZSCORE', 'unacked_index', tag) or '')
 if not held or held > cutoff then return 0 end
-local now = call('HGET', 'unacked', tag)
-if now and now ~= value then return 0 end
+local kept = call('HGET', 'unacked', tag)
+if kept and kept ~= value then return 0 end
+lose(tag, now)
 drop_tags({tag})
-if not now then return 0 end
+write_totals()
+if not kept then return 0 end
 call('RPUSH', list, raw)
 return 1
+)lua");
+  return script;
+}
+
+// Leases that ended of what is in `unacked` no more.
+const redis::Script& lose_script() {
+  static const redis::Script script(std::string(common_lua) + R"lua(
+local now, lost = take(), {}
+while at < #ARGV do
+  local tag = take()
+  if call('HEXISTS', 'unacked', tag) == 0 then
+    lose(tag, now)
+    lost[#lost + 1] = tag
+  end
+end
+drop_tags(lost)
+write_totals()
+return #lost
 )lua");
   return script;
 }

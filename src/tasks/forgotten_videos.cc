@@ -7,6 +7,17 @@
 
 namespace segments {
 
+namespace {
+
+// One that waits for so long may have lost its message: to queue it again does nothing where it has not.
+bool may_be_lost(const TaskState& task, Millis now) {
+  constexpr Millis long_ms = 3'600'000;
+  if (task.status != TaskStatus::PENDING && task.status != TaskStatus::RETRY) return false;
+  return parse_time(task.created_at).value_or(now) + long_ms < now;
+}
+
+}  // namespace
+
 int queue_forgotten_videos(Services& services, Millis now) {
   constexpr Millis usual_delay_ms = 5'000;  // of whoever completes the upload right now
   constexpr std::size_t page = 200;
@@ -16,8 +27,10 @@ int queue_forgotten_videos(Services& services, Millis now) {
     auto videos = services.videos.list_waiting_videos(now - usual_delay_ms, after, page);
     for (const auto& video : videos) {
       NewTask task = make_process_task(video.video_id, video.task_arguments, video.user_id);
-      if (services.queue.find_task(task.id)) continue;
+      auto known = services.queue.find_task(task.id);
+      if (known && !may_be_lost(*known, now)) continue;
       services.queue.enqueue(task);
+      if (known) continue;  // the queue says itself whether it did anything
       ++queued;
       log_warning("video.queued_late", {{"video_id", video.video_id}, {"task_id", task.id}});
     }

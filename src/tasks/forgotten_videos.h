@@ -1,5 +1,5 @@
 // Completing an upload stores the video and then queues its task, in two files: whoever dies in between
-// leaves a video that waits for a task that nobody queued.
+// leaves a video that waits for a task that nobody queued. And a queue that others use may lose a message.
 #pragma once
 
 #include "services/services.h"
