@@ -47,10 +47,11 @@ void Supervisor::run(const std::atomic<bool>& stop) {
     }
     fit_slots();
     for (auto& slot : slots_) watch(slot);
-    beat_and_sweep();
+    // What may take leases that have ended comes after what keeps ours.
     check_revoked();
     renew();
     record();
+    beat_and_sweep();
     tell_given_up();
     if (stopping_since_) {
       if (drain()) break;

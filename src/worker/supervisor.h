@@ -94,6 +94,8 @@ class Supervisor {
   bool stop_asked_ = false;
   Millis now_ = 0;  // of this turn of the loop
   Millis queue_rests_until_ = 0;
+  bool queue_has_failed_ = false;  // since it last did what it was asked
+  bool renew_at_once_ = false;
   Millis beat_at_ = 0, sweep_at_ = 0, lease_at_ = 0, revoked_at_ = 0, tell_at_ = 0;
   Millis stopping_since_ = 0;
 };

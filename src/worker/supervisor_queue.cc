@@ -97,13 +97,21 @@ void Supervisor::check_revoked() {
 void Supervisor::renew() {
   std::vector<LeasedTask> due;
   std::vector<std::pair<Slot*, std::uint64_t>> orders;
+  auto is_due = [&](const Run& run) { return renew_at_once_ || now_ >= run.renew_at; };
   for_each_going(slots_, [&](Slot& slot, Run& run) {
-    if (now_ < run.renew_at) return;
+    if (!is_due(run)) return;
     due.push_back(*run.task);
     orders.emplace_back(&slot, run.order);
   });
+  // Those that the queue has yet to be told of, too: another worker would do them again.
+  for (auto& run : ended_) {
+    if (!is_due(run)) continue;
+    due.push_back(*run.task);
+    run.renew_at = now_ + options_.lease_ms / 3;
+  }
   std::vector<bool> kept;
-  if (due.empty() || !ask("renew", [&] { kept = queue_.renew_all(due, options_.lease_ms); })) return;
+  if (!due.empty() && !ask("renew", [&] { kept = queue_.renew_all(due, options_.lease_ms); })) return;
+  renew_at_once_ = false;
   for (std::size_t i = 0; i < orders.size(); ++i) {
     auto [slot, order] = orders[i];
     if (!kept.at(i)) {
