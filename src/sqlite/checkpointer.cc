@@ -13,7 +13,42 @@ constexpr int pages_between_checkpoints = 12'000;  // 48 MB
 constexpr int most_pages = 32'000;                 // 128 MB: then the log is started anew
 constexpr int wait_for_turn_ms = 2'000;
 
+void checkpoint(Connection& connection, int mode) {
+  int code = sqlite3_wal_checkpoint_v2(connection.handle(), nullptr, mode, nullptr, nullptr);
+  // Busy: a reader needs the log as it is; the next time will do.
+  if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_LOCKED)
+    log_warning("store.checkpoint_failed", {{"file", connection.file().string()}, {"code", code}});
+}
+
+// Whether the log has pages that are not in the file yet, as the log's index says (its format is SQLite's for
+// good). Only checkpoints move pages, so that it stays true for whoever alone may begin one.
+bool has_pages_to_move(Connection& connection) {
+  constexpr int index_bytes = 32'768, pages_in_log = 4, pages_moved = 24;  // places of 32 bits each
+  connection.find_integer("SELECT count(*) FROM sqlite_master");           // opens the index
+  sqlite3_file* file = nullptr;
+  void volatile* index = nullptr;
+  if (sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+      !file || !file->pMethods || file->pMethods->iVersion < 2 ||
+      file->pMethods->xShmMap(file, 0, index_bytes, 0, &index) != SQLITE_OK || !index)
+    return false;
+  const auto* numbers = static_cast<const volatile std::uint32_t*>(index);
+  // In this order: what is moved goes back to 0 when a writer starts the log anew.
+  std::uint32_t in_log = numbers[pages_in_log];
+  return in_log > numbers[pages_moved];
+}
+
 }  // namespace
+
+// SQLite (3.40, and others) loses commits where a checkpoint begins while all pages are moved and a writer
+// starts the log anew just then: the checkpoint goes by the old log's length, and marks as moved what is in
+// the new one, which no reader then sees. No writer can do so while a page is left to move, and only who has
+// the right could move it.
+bool move_pages(Connection& connection, Turnstile& turnstile) {
+  Turnstile::CheckpointRight right(turnstile);
+  if (!right || !has_pages_to_move(connection)) return false;
+  checkpoint(connection, SQLITE_CHECKPOINT_PASSIVE);
+  return true;
+}
 
 Checkpointer::Checkpointer(std::unique_ptr<Connection> connection)
     : connection_(std::move(connection)), turnstile_(connection_->file()), thread_([this] { run(); }) {}
@@ -35,13 +70,6 @@ void Checkpointer::log_grew_to(int pages) {
   if (pages_ - moved_ >= pages_between_checkpoints) wake_.notify_one();
 }
 
-void Checkpointer::checkpoint(int mode) {
-  int code = sqlite3_wal_checkpoint_v2(connection_->handle(), nullptr, mode, nullptr, nullptr);
-  // Busy: another process is at it, or a reader needs the log as it is; the next time will do.
-  if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_LOCKED)
-    log_warning("store.checkpoint_failed", {{"file", connection_->file().string()}, {"code", code}});
-}
-
 void Checkpointer::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -49,21 +77,24 @@ void Checkpointer::run() {
     if (stopping_) return;
     int pages = pages_;
     lock.unlock();
-    checkpoint(SQLITE_CHECKPOINT_PASSIVE);
-    if (pages >= most_pages) start_log_anew();
+    try {
+      move_pages(*connection_, turnstile_);
+      if (pages >= most_pages) start_log_anew();
+    } catch (const Error& error) {
+      log_warning("store.checkpoint_failed",
+                  {{"file", connection_->file().string()}, {"reason", error.what()}});
+    }
     lock.lock();
     moved_ = pages;
   }
 }
 
 void Checkpointer::start_log_anew() {
-  try {
-    Turnstile::Turn turn(turnstile_, steady_ms() + wait_for_turn_ms);
-    // Little is left to move: what was committed since the passive checkpoint a moment ago.
-    checkpoint(SQLITE_CHECKPOINT_RESTART);
-  } catch (const Error&) {
-    log_warning("store.checkpoint_failed", {{"file", connection_->file().string()}, {"reason", "no turn"}});
-  }
+  Turnstile::CheckpointRight right(turnstile_);
+  if (!right) return;
+  Turnstile::Turn turn(turnstile_, steady_ms() + wait_for_turn_ms);
+  // Little is left to move: what was committed since the passive checkpoint a moment ago.
+  checkpoint(*connection_, SQLITE_CHECKPOINT_RESTART);
 }
 
 }  // namespace segments::sqlite

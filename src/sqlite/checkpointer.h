@@ -14,6 +14,10 @@
 
 namespace segments::sqlite {
 
+// Moves pages, unless there are none to move or somebody else is at it; whether it did. To be called with
+// neither a turn nor a transaction.
+bool move_pages(Connection&, Turnstile&);
+
 class Checkpointer {
  public:
   explicit Checkpointer(std::unique_ptr<Connection>);
@@ -26,7 +30,6 @@ class Checkpointer {
 
  private:
   void run();
-  void checkpoint(int mode);
   void start_log_anew();
 
   std::unique_ptr<Connection> connection_;

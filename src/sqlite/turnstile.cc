@@ -17,6 +17,7 @@ namespace {
 // cannot while somebody waits with it.
 constexpr off_t next_byte = 0;
 constexpr off_t turn_byte = 1;
+constexpr off_t checkpoint_byte = 2;
 
 // Locks of the open file, not of the process: two writers in one process exclude each other too.
 bool set_lock(int file, off_t byte, short type) {
@@ -45,6 +46,13 @@ Turnstile::Turnstile(const std::filesystem::path& database)
 
 Turnstile::~Turnstile() {
   if (file_ >= 0) ::close(file_);
+}
+
+Turnstile::CheckpointRight::CheckpointRight(Turnstile& turnstile)
+    : file_(turnstile.file_), is_granted_(file_ >= 0 && set_lock(file_, checkpoint_byte, F_WRLCK)) {}
+
+Turnstile::CheckpointRight::~CheckpointRight() {
+  if (is_granted_) set_lock(file_, checkpoint_byte, F_UNLCK);
 }
 
 Turnstile::Turn::Turn(Turnstile& turnstile, Millis deadline) : file_(turnstile.file_) {

@@ -17,6 +17,21 @@ class Turnstile {
   Turnstile(const Turnstile&) = delete;
   Turnstile& operator=(const Turnstile&) = delete;
 
+  // The right to begin a checkpoint, for the scope, where nobody else has it now. Whoever waits for a turn
+  // with it must have had it before.
+  class CheckpointRight {
+   public:
+    explicit CheckpointRight(Turnstile&);
+    ~CheckpointRight();
+    CheckpointRight(const CheckpointRight&) = delete;
+    CheckpointRight& operator=(const CheckpointRight&) = delete;
+    explicit operator bool() const { return is_granted_; }
+
+   private:
+    int file_;
+    bool is_granted_;
+  };
+
   // One turn, for the scope. Waits until `deadline` (of steady_ms()) and then throws Error{unavailable}.
   class Turn {
    public:
