@@ -63,6 +63,8 @@ class Census:
         for segment, video, user, version, key, size, duration in rows:
             if (video, version) != (self.expected.get(segment), 1) or key != f"processed/{video}/segment_{segment[-3:]}.mp4" or not size or not duration:
                 self.fault("a record wrong", (segment, video, user, version, key, size, duration))
+        if (damage := self.cluster.rows("PRAGMA integrity_check(3)")) != [("ok",)]:
+            self.fault("the store is damaged", damage)
         self.numbers["records"] = len(rows)
 
     def count_events(self):
