@@ -33,7 +33,8 @@ Millis ServerClock::ask() {
   auto seconds = parse_integer(reply.items[0].text), micros = parse_integer(reply.items[1].text);
   if (!seconds || !micros) throw Error(ErrorKind::internal, "Redis told no time.");
   std::lock_guard lock(mutex_);
-  offset_ = *seconds * 1000 + *micros / 1000 - (before + after) / 2;
+  // Behind by the way back, never ahead: nothing begins before its eta.
+  offset_ = *seconds * 1000 + *micros / 1000 - after;
   ask_at_ = before + asked_every_ms_;
   known_ = true;
   is_asking_ = false;
