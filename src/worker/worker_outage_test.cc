@@ -76,7 +76,7 @@ TEST_F(WorkerOutageTest, longer_than_its_leases_costs_it_no_run) {
   away->is_away = true;
   put_file(ends, "");
   // It is told again and again how the one ended.
-  ASSERT_TRUE(comes_true([&] { return away->failures >= 4; }));
+  ASSERT_TRUE(comes_true([&] { return away->failures >= 3; }));
   away->ahead_ms = 3'600'000;
   int sweeps = away->sweeps;
   away->is_away = false;
@@ -98,7 +98,7 @@ TEST_F(WorkerOutageTest, is_told_once_in_the_log_and_so_is_its_end) {
   ASSERT_TRUE(set_log_file(log));
   away->is_away = true;
   start();
-  EXPECT_TRUE(comes_true([&] { return away->failures >= 4; }));
+  EXPECT_TRUE(comes_true([&] { return away->failures >= 3; }));
   away->is_away = false;
   enqueue("append", "a");
   EXPECT_TRUE(becomes("a", TaskStatus::SUCCESS));
@@ -120,7 +120,7 @@ TEST_F(WorkerOutageTest, leaves_it_time_for_its_slots_where_each_answer_is_long_
   away->hang_ms = 1'200;
   away->is_away = true;
   start();
-  ASSERT_TRUE(comes_true([&] { return away->failures >= 3; }));
+  ASSERT_TRUE(comes_true([&] { return away->failures >= 2; }));
   EXPECT_GE(away->shortest_rest, 900);
 }
 
