@@ -49,7 +49,8 @@ void Ending::print(ScriptCall& call, Millis now) const {
   call.add(count(chords));
   for (const auto& chord : chords) {
     call.add(chord.message.group).add(chord_score(chord.message)).add(encode_chord_part(chord.part));
-    call.add(std::to_string(chord.seen)).add(chord.size).add(chord.complete ? "1" : "0");
+    call.add(std::to_string(chord.seen)).add(chord.size);
+    call.add(chord.recorded_only ? "record" : chord.complete ? "complete" : "");
   }
   call.add(count(follow_ups.messages));
   for (const auto& next : follow_ups.messages)

@@ -18,10 +18,12 @@ namespace segments::celery {
 struct ChordStep {
   TaskMessage message;  // the header's task: group, group_index, embed.chord
   ChordPart part;
-  // Planned, from what the chord looked like; the script does nothing where it looks different.
+  // Planned, from what the chord looked like. Where this part completes it, or would have, and it looks
+  // different by then, the script does nothing.
   std::int64_t seen = 0;
   std::string size = {};  // of all parts; "" not known yet
   bool planned = false, complete = false;
+  bool recorded_only = false;  // whatever the chord looks like
 };
 
 struct Ending {

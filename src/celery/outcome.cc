@@ -105,18 +105,18 @@ std::vector<DeliveryPtr> CeleryQueue::deliveries_of(std::span<const LeaseEnd> en
   return deliveries;
 }
 
-// One round trip, and more only where a chord went on at the same time.
+// One round trip, and more only where a chord was completed at the same time.
 std::vector<bool> CeleryQueue::end(std::vector<Ending>& endings, Millis at) {
   std::vector<bool> taken(endings.size());
   std::vector<std::size_t> open(endings.size());
   for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
-  constexpr int attempts_at_chords = 50;
+  constexpr int attempts_at_chords = 10;
   for (int attempt = 0; !open.empty(); ++attempt) {
-    // Each attempt fails only because another part was brought; unless what is kept of the chord is damaged.
+    // The part before the last one may have come just now; else what is kept of the chord is damaged.
     if (attempt == attempts_at_chords)
       for (auto i : open) {
         log_error("celery.chord_damaged", {{"task_id", endings[i].delivery->message.id}});
-        endings[i].chords.clear();
+        for (auto& chord : endings[i].chords) chord.planned = chord.recorded_only = true;
       }
     // What is planned holds for this attempt only.
     std::vector<Ending> planned;

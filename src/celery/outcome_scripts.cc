@@ -7,7 +7,7 @@
 namespace segments::celery {
 
 // Any number of runs end, each by itself. Answers for each: 0 the lease is no longer ours, 1 taken, 2 nothing
-// was done because a chord went on meanwhile: plan again.
+// was done because it is now that a chord is complete, or no longer: plan again.
 const redis::Script& end_script() {
   static const redis::Script script(std::string(common_lua) + R"lua(
 local now, ttl, n = take(), take(), take_number()
@@ -32,12 +32,21 @@ local revoked = ask_many('ZMSCORE', 'segments:revoked', ids)
 local before = ask_many('MGET', nil, metas)
 local taken, gone, lost = {}, {}, {}
 
+-- The part that completes its chord brings the body, which was made of all the others. Any other part is
+-- recorded, whatever came meanwhile.
 local function chords_went_on(item)
+  local brought = {}
   for _, chord in ipairs(item.chords) do
     local key = 'celery-taskset-meta-' .. chord[1]
     local size, more = call('GET', key .. '.s'), call('GET', key .. '.t')
-    local whole = size and string.format('%.0f', (tonumber(size) or 0) + (tonumber(more or '') or 0)) or ''
-    if tostring(call('ZCARD', key .. '.j')) ~= chord[4] or whole ~= chord[5] then return true end
+    local whole = size and (tonumber(size) or 0) + (tonumber(more or '') or 0) or 0
+    local seen = call('ZCARD', key .. '.j') + (brought[key] or 0)
+    brought[key] = (brought[key] or 0) + 1
+    local completes = whole > 0 and seen + 1 == whole
+    local planned = completes and seen == tonumber(chord[4]) and string.format('%.0f', whole) == chord[5]
+    if chord[6] ~= 'record' and (completes ~= (chord[6] == 'complete') or completes and not planned) then
+      return true
+    end
   end
 end
 
@@ -53,7 +62,7 @@ local function publish(item)
   for _, chord in ipairs(item.chords) do
     local key = 'celery-taskset-meta-' .. chord[1]
     call('ZADD', key .. '.j', chord[2], chord[3])
-    if chord[6] == '1' then
+    if chord[6] == 'complete' then
       call('DEL', key .. '.j', key .. '.t', key .. '.s')
     else
       for _, suffix in ipairs({'.j', '.t', '.s'}) do call('EXPIRE', key .. suffix, 86400) end
