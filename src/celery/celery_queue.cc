@@ -11,6 +11,7 @@
 #include "celery/ending.h"
 #include "celery/scripts.h"
 #include "celery/task_record.h"
+#include "celery/unacked.h"
 
 namespace segments::celery {
 
@@ -93,39 +94,46 @@ std::optional<TaskState> CeleryQueue::find_task(std::string_view task_id) {
 }
 
 bool CeleryQueue::revoke(std::string_view task_id) {
-  return revoke_task(task_id, false, now());
+  return revoke_tasks(std::vector{std::string(task_id)}, false, now()) == 1;
 }
 
-bool CeleryQueue::revoke_task(std::string_view task_id, bool expired, Millis at) {
-  constexpr Millis week_ms = 7 * 24 * 3'600'000;
-  std::string given;
-  const char* why = expired ? "expired" : "revoked";
-  if (expired) {
-    // What its owner is told is in its message, which is kept beside a task that can expire.
-    auto raw = redis_.ask({"HGET", keys::task(task_id), "message"});
+// What its owner is told is in a task's message, which is kept beside a task that can expire.
+std::vector<std::string> CeleryQueue::given_up_by_expiry(std::span<const std::string> task_ids) {
+  std::vector<Command> asks;
+  for (const auto& id : task_ids) asks.push_back({"HGET", keys::task(id), "message"});
+  std::vector<std::string> items;
+  for (const auto& raw : redis_.ask_all(asks)) {
     auto message = decode_message(raw.text);
+    auto& item = items.emplace_back();
+    auto* task = std::get_if<TaskMessage>(&message);
+    if (!task) continue;
     Delivery delivery;
-    if (auto* task = std::get_if<TaskMessage>(&message)) {
-      delivery.own = find_own_header(*task);
-      if (auto bound = bind(*task); auto* text = std::get_if<std::string>(&bound)) delivery.arguments = *text;
-      delivery.message = std::move(*task);
-      given = encode_given_up(delivery.task(), expired_sentence, false);
-    }
+    delivery.own = find_own_header(*task);
+    if (auto bound = bind(*task); auto* text = std::get_if<std::string>(&bound)) delivery.arguments = *text;
+    delivery.message = std::move(*task);
+    item = encode_given_up(delivery.task(), expired_sentence, false);
   }
+  return items;
+}
+
+std::size_t CeleryQueue::revoke_tasks(std::span<const std::string> task_ids, bool expired, Millis at) {
+  if (task_ids.empty()) return 0;
+  constexpr Millis week_ms = 7 * 24 * 3'600'000;
+  std::vector<std::string> given(task_ids.size());
+  if (expired) given = given_up_by_expiry(task_ids);
   ScriptCall call;
-  call.add(at).add(Millis{options_.result_ttl_s}).add(task_id);
-  call.add(encode_result(make_revoked(task_id, why, at))).add(expired ? expired_sentence : "").add(given);
-  call.add(expired ? "1" : "0");
-  if (expired) {
-    call.add("").add("");
-  } else {
+  call.add(at).add(Millis{options_.result_ttl_s}).add(expired ? expired_sentence : "");
+  call.add(expired ? "1" : "0").add(expired ? "" : keys::control_channel(redis_.url().db)).add(at + week_ms);
+  call.add(static_cast<Millis>(task_ids.size()));
+  for (std::size_t i = 0; i < task_ids.size(); ++i) {
+    const auto& id = task_ids[i];
     ControlRequest request;
     request.method = "revoke";
-    request.arguments = Json::object({{"task_id", task_id}, {"terminate", true}, {"signal", "SIGTERM"}});
-    call.add(keys::control_channel(redis_.url().db)).add(encode_control_request(request));
+    request.arguments = Json::object({{"task_id", id}, {"terminate", true}, {"signal", "SIGTERM"}});
+    call.add(id).add(encode_result(make_revoked(id, expired ? "expired" : "revoked", at))).add(given[i]);
+    call.add(expired ? "" : encode_control_request(request));
   }
-  call.add(at + week_ms);
-  return call.run(redis_, revoke_script()).integer == 1;
+  return static_cast<std::size_t>(call.run(redis_, revoke_script()).integer);
 }
 
 void CeleryQueue::drop_later(std::span<const std::string> task_ids) {
@@ -191,13 +199,24 @@ std::optional<TaskMessage> CeleryQueue::message_of(std::int64_t fence) const {
   return found->second->message;
 }
 
-std::vector<ParkedTask> CeleryQueue::parked() const {
-  Millis at = now();
-  std::lock_guard lock(mutex_);
-  std::vector<ParkedTask> tasks;
-  for (const auto& [id, task] : parked_)
-    if (task.due > at) tasks.push_back(task);
-  return tasks;
+std::vector<ParkedTask> CeleryQueue::parked(const std::function<bool(const ParkedTask&)>& wanted) const {
+  return parked_.list(now(), wanted);
+}
+
+std::vector<ParkedTask> CeleryQueue::find_parked(std::span<const std::string> task_ids) const {
+  return parked_.find(now(), task_ids);
+}
+
+void CeleryQueue::read_parked(std::span<const ParkedTask> tasks,
+                              const std::function<void(const ParkedTask&, const TaskMessage&)>& visit) const {
+  std::vector<std::string> tags;
+  for (const auto& task : tasks) tags.push_back(tag_of(task.fence));
+  for_each_unacked(redis_, tags, [&](std::size_t i, const redis::Reply& value) {
+    auto entry = read_unacked(value.text);
+    if (!entry) return;
+    auto message = decode_message(entry->raw);
+    if (const auto* task = std::get_if<TaskMessage>(&message)) visit(tasks[i], *task);
+  });
 }
 
 std::vector<std::string> CeleryQueue::queues() const {

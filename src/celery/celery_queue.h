@@ -24,7 +24,9 @@
 #include "celery/delivery.h"
 #include "celery/keys.h"
 #include "celery/message.h"
+#include "celery/parked_tasks.h"
 #include "celery/result.h"
+#include "celery/scripts.h"
 #include "celery/server_clock.h"
 #include "queue/task_queue.h"
 #include "redis/client.h"
@@ -32,6 +34,7 @@
 namespace segments::celery {
 
 struct Ending;
+struct Judgement;
 
 // Called on the thread that takes or ends tasks, and must return soon. Empty ones are not called.
 struct QueueObserver {
@@ -62,13 +65,6 @@ struct CeleryQueueOptions {
   Metrics* metrics = nullptr;
 };
 
-struct ParkedTask {
-  TaskMessage message;
-  Millis due = 0;
-  std::int64_t fence = 0;
-  bool limited = false;  // by a rate limit; else it has an eta
-};
-
 class CeleryQueue : public TaskQueue {
  public:
   CeleryQueue(redis::Client&, CeleryQueueOptions);
@@ -81,6 +77,7 @@ class CeleryQueue : public TaskQueue {
 
   void beat(std::string_view worker) override;
   std::vector<LeasedTask> lease_tasks(std::string_view worker, int most, int lease_ms) override;
+  bool is_more_waiting() const override { return is_more_waiting_; }
   bool renew(const LeasedTask&, int lease_ms) override;
   bool put_task_progress(std::string_view task_id, double progress, std::string_view message) override;
   bool finish(const LeasedTask&, std::string_view result_json) override;
@@ -102,7 +99,12 @@ class CeleryQueue : public TaskQueue {
 
   // For remote control and events.
   std::optional<TaskMessage> message_of(std::int64_t fence) const;  // of a task that this object leased
-  std::vector<ParkedTask> parked() const;                           // by this object, and not due yet
+  // By this object, and not due yet, the earliest first; all of them where `wanted` is empty.
+  std::vector<ParkedTask> parked(const std::function<bool(const ParkedTask&)>& wanted = {}) const;
+  std::vector<ParkedTask> find_parked(std::span<const std::string> task_ids) const;
+  // Their messages, of those that are parked still.
+  void read_parked(std::span<const ParkedTask>,
+                   const std::function<void(const ParkedTask&, const TaskMessage&)>& visit) const;
   std::vector<std::string> queues() const;
   void set_queues(std::vector<std::string>);  // Error{invalid} for names that cannot be
   bool add_queue(const std::string&);         // false: consumed already
@@ -115,21 +117,25 @@ class CeleryQueue : public TaskQueue {
   void drop_unknown_later(std::span<const std::string> task_ids);
 
  private:
-  struct Fetched;
   Millis now() const { return options_.clock ? options_.clock() : server_clock_.now(); }
   std::string index_score(Millis at) const;
   void declare(const std::string& queue);
-  bool revoke_task(std::string_view task_id, bool expired, Millis now);
+  std::size_t revoke_tasks(std::span<const std::string> task_ids, bool expired, Millis now);
+  std::vector<std::string> given_up_by_expiry(std::span<const std::string> task_ids);
 
   // fetch.cc
   redis::Reply fetch(std::string_view worker, int most, Millis now, int lease_ms);
-  std::size_t take_fetched(const redis::Reply&, std::string_view worker, Millis now,
-                           std::vector<LeasedTask>& out);
-  void judge(std::shared_ptr<Delivery>, int flag, Millis now, Fetched&);
+  static bool is_ended(const redis::Reply&);  // leases have ended, and nothing was fetched
+  void take_fetched(const redis::Reply&, std::string_view worker, Millis now, std::vector<LeasedTask>& out);
+  std::shared_ptr<Delivery> decode_fetched(const std::string& fence, const std::string& queue,
+                                           const std::string& raw, Sight, Millis now);
   std::set<std::string> succeeded(const std::vector<std::string>& task_ids);
-  void settle(Fetched&, std::string_view worker, Millis now);
-  std::variant<std::string, PythonException> bind(const TaskMessage&) const;
+  void settle(Judgement&, std::string_view worker, Millis now);
   void store_started(const std::vector<DeliveryPtr>&, std::string_view worker);
+
+  // judgement.cc
+  void judge(std::shared_ptr<Delivery>, Sight, Millis now, Judgement&);
+  std::variant<std::string, PythonException> bind(const TaskMessage&) const;
   void note_received(const Delivery&);
 
   // outcome.cc
@@ -141,6 +147,8 @@ class CeleryQueue : public TaskQueue {
   void put_back(Millis now);
   void restore_ended(const redis::Reply& ended, Millis now);
   std::vector<int> deaths_with(const std::vector<DeliveryPtr>&, Millis now);
+  void restore_peers(const std::string& tag, const redis::Reply& value, const std::string& cutoff,
+                     Millis now);
   void restore_abandoned(Millis now);
   void expire_waiting(Millis now);
   void adopt_outcomes(Millis now);
@@ -160,10 +168,11 @@ class CeleryQueue : public TaskQueue {
 
   mutable std::mutex mutex_;
   std::map<std::int64_t, DeliveryPtr> deliveries_;
-  std::map<std::string, ParkedTask> parked_;  // by id
   std::vector<std::string> queues_;
   std::set<std::string> declared_;
-  std::string adopted_to_ = "0";   // how far adopt_outcomes has come
+  std::string adopted_to_ = "0";  // how far adopt_outcomes has come
+  ParkedTasks parked_;
+  std::atomic<bool> is_more_waiting_ = false;
   std::atomic<unsigned> turn_{0};  // whose queue comes first
 };
 

@@ -67,7 +67,7 @@ TEST_F(CeleryListsTest, what_cannot_be_read_becomes_a_dead_letter_with_its_bytes
   change("properties", nullptr);
   push(good);
   for (const auto& raw : bad) push(raw);
-  auto tasks = own.queue.lease_tasks("w", 5, lease_ms);
+  auto tasks = lease_all(own.queue, 5);
   ASSERT_EQ(tasks.size(), 1u);
   EXPECT_TRUE(own.queue.finish(tasks[0], "3"));
   expect_nothing_held();
@@ -85,7 +85,7 @@ TEST_F(CeleryListsTest, what_cannot_be_read_becomes_a_dead_letter_with_its_bytes
   for (const auto& item : client.ask({"LRANGE", "celery", "0", "-1"}).items) back.insert(item.text);
   EXPECT_EQ(back, std::multiset<std::string>(bad.begin(), bad.end())) << "byte for byte";
   EXPECT_TRUE(own.queue.list_dead_letters("", 100).empty());
-  EXPECT_TRUE(own.queue.lease_tasks("w", 5, lease_ms).empty());
+  EXPECT_TRUE(lease_all(own.queue, 5).empty());
   EXPECT_EQ(own.queue.health().dead_letters, static_cast<int>(bad.size()));
 }
 
@@ -94,7 +94,7 @@ TEST_F(CeleryListsTest, dead_letters_that_nobody_can_read_are_bounded) {
   for (int i = 0; i < 1'050; ++i) push("garbage " + std::to_string(i));
   push(std::string(2 << 20, 'x'));
   clock += 1;
-  EXPECT_TRUE(own.queue.lease_tasks("w", 500, lease_ms).empty());
+  EXPECT_TRUE(lease_all(own.queue, 500).empty());
   EXPECT_EQ(own.queue.health().dead_letters, 1'000);
   bool cut = false;
   for (const auto& letter : own.queue.list_dead_letters("", 2'000)) {

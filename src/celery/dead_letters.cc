@@ -37,7 +37,7 @@ void CeleryQueue::bury(const MessageFault& fault, std::string_view raw, const st
   kept.letter.died_at = format_time(at);
   kept.queue = queue;
   kept.undecodable = true;
-  kept.cut = raw.size() > kept_bytes;
+  kept.cut = raw.size() > kept_bytes && fault.why != MessageProblem::misplaced;
   kept.raw = raw.substr(0, kept.cut ? cut_bytes : raw.size());
   ScriptCall call;
   call.add(at).add(kept_undecodable).add(kept.letter.task_id).add(encode_letter(kept)).add(tag).add(garbage);

@@ -46,13 +46,6 @@ LeasedTask Delivery::task() const {
   return task;
 }
 
-std::optional<UnackedEntry> read_unacked(std::string_view value) {
-  auto json = read_json(value);
-  if (!json || json->items().size() != 3 || !json->items()[0].is_object()) return std::nullopt;
-  const auto& parts = json->items();
-  return UnackedEntry{print_json(parts[0]), parts[1].text(), parts[2].text()};
-}
-
 TaskMessage make_message(const NewTask& task, const std::string& queue, const std::string& node, Millis now) {
   TaskMessage message;
   message.task = task.name;

@@ -39,12 +39,6 @@ struct Delivery {
 };
 using DeliveryPtr = std::shared_ptr<const Delivery>;
 
-// What `unacked` keeps: [message, exchange, routing key].
-struct UnackedEntry {
-  std::string raw, exchange, routing_key;
-};
-std::optional<UnackedEntry> read_unacked(std::string_view value);
-
 // The message as a task that is queued for the first time: no retries, no times.
 TaskMessage make_message(const NewTask&, const std::string& queue, const std::string& node, Millis now);
 

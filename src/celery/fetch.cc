@@ -1,70 +1,20 @@
-// How messages are taken from the lists, judged and handed out.
+// How messages are taken from the lists and handed out.
 #include <unistd.h>
 
 #include <algorithm>
 
-#include "base/log.h"
-#include "celery/arguments.h"
 #include "celery/celery_queue.h"
-#include "celery/ending.h"
+#include "celery/judgement.h"
 #include "celery/scripts.h"
 
 namespace segments::celery {
 
-// What becomes of the messages of one fetch.
-struct CeleryQueue::Fetched {
-  struct Parked {
-    DeliveryPtr delivery;
-    Millis due;
-  };
-  std::vector<DeliveryPtr> begun;  // in their order
-  std::vector<DeliveryPtr> late;   // of these: those whose beginning is yet to be recorded
-  std::vector<Parked> parked;
-  std::vector<Ending> dropped;
-};
-
 namespace {
 
-// "Not run" as an outcome: unknown tasks and wrong arguments.
-Ending refuse(DeliveryPtr delivery, const PythonException& exception, Millis now) {
-  Ending ending{std::move(delivery)};
-  ending.kind = Ending::Kind::drop;
-  ending.status = "FAILURE";
-  ending.error = exception.sentence();
-  ending.registered = exception.type != "NotRegistered";
-  follow(ending, exception, now);
-  put_meta(ending, make_failure(ending.delivery->message.id, exception, "", now));
-  return ending;
-}
-
-Ending make_done(DeliveryPtr delivery) {
-  Ending ending{std::move(delivery)};
-  ending.kind = Ending::Kind::drop;
-  ending.status = "SUCCESS";
-  return ending;
-}
-
-Ending drop_revoked(DeliveryPtr delivery, bool expired, Millis now) {
-  const char* why = expired ? "expired" : "revoked";
-  Ending ending{std::move(delivery)};
-  ending.kind = Ending::Kind::drop;
-  ending.status = "REVOKED";
-  ending.error = expired ? expired_sentence : "";
-  put_meta(ending, make_revoked(ending.delivery->message.id, why, now));
-  // Its owner is told of what nobody revoked.
-  if (expired) ending.given = encode_given_up(ending.delivery->task(), expired_sentence, false);
-  add_chord(ending, ending.delivery->message, "REVOKED", task_revoked(why).json());
-  return ending;
-}
+// Of one fetch. The worker has leases to renew meanwhile.
+constexpr Millis looked_at_once = 256, bytes_at_once = 16 << 20;
 
 }  // namespace
-
-std::variant<std::string, PythonException> CeleryQueue::bind(const TaskMessage& message) const {
-  if (options_.bind) return options_.bind(message);
-  const auto* signature = find_task_signature(message.task);
-  if (!signature) return not_registered(message.task);
-  return bind_arguments(*signature, message.args, message.kwargs);
-}
 
 redis::Reply CeleryQueue::fetch(std::string_view worker, int most, Millis at, int lease_ms) {
   ScriptCall call;
@@ -73,6 +23,7 @@ redis::Reply CeleryQueue::fetch(std::string_view worker, int most, Millis at, in
   constexpr Millis second = 1000;
   auto score = index_score((at + second - 1) / second * second);
   call.add(at).add(most).add(at + lease_ms).add(score).add(worker).add(holder_);
+  call.add(looked_at_once).add(bytes_at_once).add(Millis{max_message_bytes}).add(Millis{max_json_values});
   if (most > 0) {
     auto names = queues();
     if (!names.empty()) std::rotate(names.begin(), names.begin() + turn_++ % names.size(), names.end());
@@ -82,60 +33,25 @@ redis::Reply CeleryQueue::fetch(std::string_view worker, int most, Millis at, in
   return call.run(redis_, fetch_script());
 }
 
-void CeleryQueue::note_received(const Delivery& delivery) {
-  {
-    std::lock_guard lock(mutex_);
-    // One that was parked here comes again when it is due.
-    if (parked_.erase(delivery.message.id) > 0) return;
-  }
-  if (options_.observer.received) options_.observer.received(delivery.message);
+bool CeleryQueue::is_ended(const redis::Reply& reply) {
+  return !reply.items.empty() && reply.items[0].text == "ended";
 }
 
-// In Celery's order: known? expired or revoked? received; eta; rate limit.
-void CeleryQueue::judge(std::shared_ptr<Delivery> delivery, int flag, Millis at, Fetched& fetched) {
-  constexpr int begun = 0, revoked = 2;
-  const auto& message = delivery->message;
-  auto bound = bind(message);
-  if (auto* arguments = std::get_if<std::string>(&bound)) delivery->arguments = std::move(*arguments);
-  if (auto* exception = std::get_if<PythonException>(&bound)) {
-    log_warning("celery.task_refused",
-                {{"task", message.task}, {"task_id", message.id}, {"error", exception->repr()}});
-    if (options_.observer.refused) options_.observer.refused(message, *exception);
-    fetched.dropped.push_back(refuse(std::move(delivery), *exception, at));
-    return;
-  }
-  bool expired = message.expires && at > *message.expires;
-  if (expired || flag == revoked) {
-    if (options_.observer.revoked) options_.observer.revoked(message, expired && flag != revoked);
-    fetched.dropped.push_back(drop_revoked(std::move(delivery), expired && flag != revoked, at));
-    return;
-  }
-  note_received(*delivery);
-  if (message.eta && *message.eta > at) {
-    fetched.parked.push_back({std::move(delivery), *message.eta});
-  } else if (Millis wait = options_.limit ? options_.limit(message.task) : 0; wait > 0) {
-    fetched.parked.push_back({std::move(delivery), at + wait});
-  } else {
-    fetched.begun.push_back(delivery);
-    if (flag != begun) fetched.late.push_back(std::move(delivery));
-  }
-}
-
-void CeleryQueue::settle(Fetched& fetched, std::string_view worker, Millis at) {
+void CeleryQueue::settle(Judgement& judged, std::string_view worker, Millis at) {
   std::vector<DeliveryPtr> owned;  // by users that only the message's body names
-  for (const auto& delivery : fetched.begun)
+  for (const auto& delivery : judged.begun)
     if (!delivery->own && !delivery->user_id().empty()) owned.push_back(delivery);
-  if (!fetched.late.empty() || !fetched.parked.empty() || !owned.empty()) {
+  if (!judged.late.empty() || !judged.parked.empty() || !owned.empty()) {
     ScriptCall call;
     call.add(at).add(worker).add(holder_);
     auto add_task = [&](const Delivery& delivery) {
       call.add(tag_of(delivery.fence)).add(delivery.message.id).add(delivery.message.task);
       call.add(delivery.message.retries);
     };
-    call.add(static_cast<Millis>(fetched.late.size()));
-    for (const auto& delivery : fetched.late) add_task(*delivery);
-    call.add(static_cast<Millis>(fetched.parked.size()));
-    for (const auto& [delivery, due] : fetched.parked) {
+    call.add(static_cast<Millis>(judged.late.size()));
+    for (const auto& delivery : judged.late) add_task(*delivery);
+    call.add(static_cast<Millis>(judged.parked.size()));
+    for (const auto& [delivery, due] : judged.parked) {
       constexpr Millis two_days_ms = 2 * 24 * 3'600'000;
       add_task(*delivery);
       // So that a Python peer's sweep restores it when it is due, and not before.
@@ -146,14 +62,18 @@ void CeleryQueue::settle(Fetched& fetched, std::string_view worker, Millis at) {
     for (const auto& delivery : owned) call.add(delivery->message.id).add(delivery->user_id());
     call.run(redis_, settle_script());
   }
-  if (!fetched.dropped.empty()) end(fetched.dropped, at);
-  if (options_.track_started && !fetched.begun.empty()) store_started(fetched.begun, worker);
-  std::lock_guard lock(mutex_);
-  for (const auto& delivery : fetched.begun) deliveries_[delivery->fence] = delivery;
-  for (const auto& [delivery, due] : fetched.parked)
-    parked_[delivery->message.id] = {delivery->message, due, delivery->fence, delivery->message.eta != due};
+  if (!judged.dropped.empty()) end(judged.dropped, at);
+  if (options_.track_started && !judged.begun.empty()) store_started(judged.begun, worker);
+  for (const auto& [delivery, due] : judged.parked)
+    parked_.add({.id = delivery->message.id,
+                 .name = delivery->message.task,
+                 .due = due,
+                 .fence = delivery->fence,
+                 .limited = delivery->message.eta != due});
   // Others of the cluster may have taken what was due.
-  std::erase_if(parked_, [&](const auto& entry) { return entry.second.due + 60'000 < at; });
+  parked_.prune(at - 60'000);
+  std::lock_guard lock(mutex_);
+  for (const auto& delivery : judged.begun) deliveries_[delivery->fence] = delivery;
 }
 
 void CeleryQueue::store_started(const std::vector<DeliveryPtr>& deliveries, std::string_view worker) {
@@ -185,70 +105,83 @@ std::set<std::string> CeleryQueue::succeeded(const std::vector<std::string>& tas
   return done;
 }
 
-std::size_t CeleryQueue::take_fetched(const redis::Reply& reply, std::string_view worker, Millis at,
-                                      std::vector<LeasedTask>& out) {
-  struct Held {
-    std::shared_ptr<Delivery> delivery;
-    int flag;
-  };
-  std::vector<Held> held;
-  std::size_t count = 0;
-  for (std::size_t i = 1; i + 3 < reply.items.size(); i += 4, ++count) {
-    const auto& fence = reply.items[i].text;
-    const auto& queue = reply.items[i + 1].text;
-    const auto& raw = reply.items[i + 2].text;
-    int flag = static_cast<int>(reply.items[i + 3].integer);
-    constexpr int garbage = 3;
+// nullptr where it cannot be read: it is a dead letter then.
+std::shared_ptr<Delivery> CeleryQueue::decode_fetched(const std::string& fence, const std::string& queue,
+                                                      const std::string& raw, Sight sight, Millis at) {
+  auto delivery = std::make_shared<Delivery>();
+  MessageFault fault;
+  bool is_garbage = sight >= Sight::garbage;
+  if (sight == Sight::garbage) fault.sentence = "The message is not one that Redis can read.";
+  if (sight == Sight::too_large) fault = {MessageProblem::too_large, too_large_sentence, "", ""};
+  if (sight == Sight::too_many_values)
+    fault = {MessageProblem::too_large, "The message has more than a million values.", "", ""};
+  auto thrown = fault_of([&] {
+    if (sight > Sight::garbage) return;
     auto decoded = decode_message(raw);
-    auto* message = std::get_if<TaskMessage>(&decoded);
-    if (flag == garbage || !message) {
-      MessageFault fault;
-      if (message) fault.sentence = "The message is not one that Redis can read.";
-      if (!message) fault = std::get<MessageFault>(decoded);
-      bury(fault, raw, queue, flag == garbage ? "" : "segments-" + fence, flag == garbage ? fence : "", "",
-           at);
-      continue;
-    }
-    auto delivery = std::make_shared<Delivery>();
+    if (auto* why = std::get_if<MessageFault>(&decoded)) fault = std::move(*why);
+    if (auto* message = std::get_if<TaskMessage>(&decoded)) delivery->message = std::move(*message);
     delivery->fence = std::strtoll(fence.c_str(), nullptr, 10);
     delivery->queue = queue;
     delivery->raw = raw;
-    delivery->own = find_own_header(*message);
-    delivery->message = std::move(*message);
-    held.push_back({std::move(delivery), flag});
-  }
-  std::vector<std::string> again;
-  for (const auto& [delivery, flag] : held)
-    if (delivery->message.redelivered) again.push_back(delivery->message.id);
-  auto done = succeeded(again);
-  Fetched fetched;
-  for (auto& [delivery, flag] : held) {
-    // Delivered twice, and made good by the other run.
-    if (delivery->message.redelivered && done.contains(delivery->message.id))
-      fetched.dropped.push_back(make_done(std::move(delivery)));
-    else
-      judge(std::move(delivery), flag, at, fetched);
-  }
-  settle(fetched, worker, at);
-  for (const auto& delivery : fetched.begun) out.push_back(delivery->task());
-  return count;
+    delivery->own = find_own_header(delivery->message);
+  });
+  if (thrown) fault = std::move(*thrown);
+  if (fault.sentence.empty()) return delivery;
+  bury(fault, raw, queue, is_garbage ? "" : "segments-" + fence, is_garbage ? fence : "", "", at);
+  return nullptr;
 }
 
+void CeleryQueue::take_fetched(const redis::Reply& reply, std::string_view worker, Millis at,
+                               std::vector<LeasedTask>& out) {
+  std::vector<std::pair<std::shared_ptr<Delivery>, Sight>> held;
+  std::vector<std::string> again;
+  for (std::size_t i = 2; i + 3 < reply.items.size(); i += 4) {
+    auto sight = static_cast<Sight>(reply.items[i + 3].integer);
+    auto delivery =
+        decode_fetched(reply.items[i].text, reply.items[i + 1].text, reply.items[i + 2].text, sight, at);
+    if (!delivery) continue;
+    if (delivery->message.redelivered) again.push_back(delivery->message.id);
+    held.emplace_back(std::move(delivery), sight);
+  }
+  auto done = succeeded(again);
+  Judgement judged;
+  for (const auto& [delivery, sight] : held) {
+    auto fault = fault_of([&, &delivery = delivery, &sight = sight] {
+      // Delivered twice, and made good by the other run.
+      if (delivery->message.redelivered && done.contains(delivery->message.id))
+        judged.dropped.push_back(drop_done(delivery));
+      else
+        judge(delivery, sight, at, judged);
+    });
+    if (!fault) continue;
+    fault->task = delivery->message.task;
+    fault->id = delivery->message.id;
+    bury(*fault, delivery->raw, delivery->queue, tag_of(delivery->fence), "", "", at);
+  }
+  settle(judged, worker, at);
+  for (const auto& delivery : judged.begun) out.push_back(delivery->task());
+}
+
+// What was parked or dropped is made up for once. More is the caller's turn: it has leases to renew.
 std::vector<LeasedTask> CeleryQueue::lease_tasks(std::string_view worker, int most, int lease_ms) {
+  constexpr int most_fetches = 2, most_restores = 2;
   std::vector<LeasedTask> tasks;
-  while (static_cast<int>(tasks.size()) < most) {
+  auto wanted = [&] { return most - static_cast<int>(tasks.size()); };
+  bool is_more = most > 0;
+  for (int fetches = 0, restores = 0; is_more && wanted() > 0;) {
+    if (fetches == most_fetches || restores == most_restores) break;
     Millis at = now();
-    int wanted = most - static_cast<int>(tasks.size());
-    auto reply = fetch(worker, wanted, at, lease_ms);
-    if (reply.items.empty()) break;
-    if (reply.items[0].text == "ended") {
+    auto reply = fetch(worker, wanted(), at, lease_ms);
+    if (is_ended(reply)) {
       restore_ended(reply, at);
+      ++restores;
       continue;
     }
-    // Fewer than were asked for: the lists are empty. Otherwise those that were parked or dropped are made up
-    // for.
-    if (take_fetched(reply, worker, at, tasks) < static_cast<std::size_t>(wanted)) break;
+    take_fetched(reply, worker, at, tasks);
+    is_more = reply.items.size() > 1 && reply.items[1].integer == 1;
+    ++fetches;
   }
+  is_more_waiting_ = is_more && wanted() > 0;
   return tasks;
 }
 

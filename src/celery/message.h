@@ -52,6 +52,8 @@ struct TaskMessage {
   const std::string& root() const { return root_id.empty() ? id : root_id; }
 };
 
+inline constexpr std::size_t max_message_bytes = 64 << 20;  // of an element; what is larger is never read
+
 // Why an element of a queue's list is not run. In each case: log, count, keep as a dead letter, acknowledge.
 enum class MessageProblem {
   not_an_envelope,  // no JSON object, or none with properties and a body: Python dies of it
@@ -59,8 +61,11 @@ enum class MessageProblem {
   content_type,     // pickle, yaml and others that are never decoded
   unknown,          // an envelope, but no task's
   invalid,          // a task with a field of the wrong kind (id, eta, kwargs …)
+  too_large,        // more bytes or values than are read, or more than there is memory for
+  misplaced,        // could be read, but its queue's key holds no list
 };
-BOOST_DESCRIBE_ENUM(MessageProblem, not_an_envelope, undecodable, content_type, unknown, invalid)
+BOOST_DESCRIBE_ENUM(MessageProblem, not_an_envelope, undecodable, content_type, unknown, invalid, too_large,
+                    misplaced)
 
 struct MessageFault {
   MessageProblem why = MessageProblem::not_an_envelope;
@@ -68,6 +73,7 @@ struct MessageFault {
   std::string task, id;  // as far as they could be read; "" otherwise
 };
 
+inline constexpr const char* too_large_sentence = "The message is larger than 64 MiB.";
 std::variant<TaskMessage, MessageFault> decode_message(std::string_view raw);
 
 // The list element, protocol 2, base64 body. "" members are sent as null where Python sends null; argsrepr

@@ -153,6 +153,8 @@ TaskMessage read_task(Envelope&& envelope) {
 
 std::variant<TaskMessage, MessageFault> decode_message(std::string_view raw) {
   MessageFault fault;
+  if (raw.size() > max_message_bytes)
+    return MessageFault{MessageProblem::too_large, too_large_sentence, "", ""};
   auto envelope = read_envelope(raw, fault.sentence);
   if (!envelope) return fault;
   fault.task = clean_utf8(envelope->headers.text_of("task"), max_name_bytes);

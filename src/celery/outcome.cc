@@ -8,6 +8,7 @@
 #include "celery/ending.h"
 #include "celery/exchange.h"
 #include "celery/scripts.h"
+#include "celery/unacked.h"
 
 namespace segments::celery {
 

@@ -68,7 +68,7 @@ local function publish(item)
       for _, suffix in ipairs({'.j', '.t', '.s'}) do call('EXPIRE', key .. suffix, 86400) end
     end
   end
-  for _, message in ipairs(item.messages) do call('LPUSH', message[1], message[2]) end
+  for _, message in ipairs(item.messages) do push('LPUSH', message[1], message[2]) end
   for _, size in ipairs(item.sizes) do
     local key = 'celery-taskset-meta-' .. size[1] .. '.s'
     call('SETEX', key, 86400, size[2])
@@ -82,10 +82,10 @@ end
 local function waits(item)
   local key, ready = task_key(item.id), item.ready
   if item.kind == 'retry' then
-    call('LPUSH', item.list, item.back)
+    push('LPUSH', item.list, item.back)
     call('HSET', key, 'deaths', 0, 'error', item.error)
   else
-    call('RPUSH', item.list, item.back)
+    push('RPUSH', item.list, item.back)
     if item.kind == 'died' then call('HINCRBY', key, 'deaths', 1) end
     ready = call('HGET', key, 'ready_at') or now
   end
@@ -144,37 +144,41 @@ return taken
   return script;
 }
 
-// Of a task that is known and not final. `expired`: only while it waits. 1: it is revoked now.
+// Of tasks that are known and not final. `expired`: only while they wait. How many are revoked now.
 const redis::Script& revoke_script() {
   static const redis::Script script(std::string(common_lua) + R"lua(
-local now, ttl, id, meta, error, given = take(), take(), take(), take(), take(), take()
-local expired, channel, broadcast, forget = take(), take(), take(), take()
-local key = task_key(id)
-local known = call('HMGET', key, 'status', 'name', 'retries', 'tag', 'parent_id', 'ready_at')
-local status, tag = known[1], known[4]
-if expired == '1' then call('ZREM', 'segments:expiring', id) end
-if not status or final[status] or final[status_of(call('GET', meta_key(id)))] then return 0 end
-if status == 'STARTED' then
-  if expired == '1' then return 0 end
-else
-  if call('ZREM', 'segments:waiting', id) == 1 then count(known[2], status, -1) end
-  if tag and call('ZSCORE', 'segments:delayed', tag) then
-    drop_tags({tag})
-    call('ZREM', 'segments:delayed', tag)
+local now, ttl, error, expired, channel, forget = take(), take(), take(), take(), take(), take()
+local function revoke(id, meta, given, broadcast)
+  local key = task_key(id)
+  local known = call('HMGET', key, 'status', 'name', 'retries', 'tag', 'parent_id', 'ready_at')
+  local status, tag = known[1], known[4]
+  if expired == '1' then call('ZREM', 'segments:expiring', id) end
+  if not status or final[status] or final[status_of(call('GET', meta_key(id)))] then return 0 end
+  if status == 'STARTED' then
+    if expired == '1' then return 0 end
+  else
+    if call('ZREM', 'segments:waiting', id) == 1 then count(known[2], status, -1) end
+    if tag and call('ZSCORE', 'segments:delayed', tag) then
+      drop_tags({tag})
+      call('ZREM', 'segments:delayed', tag)
+    end
   end
+  call('ZREM', 'segments:expiring', id)
+  call('HSET', key, 'status', 'REVOKED', 'finished_at', now, 'error', error)
+  call('EXPIRE', key, 86400)
+  -- Until then its message may still come out of a list.
+  call('ZADD', 'segments:revoked', math.max(tonumber(forget), (tonumber(known[6] or '') or 0) + 86400000), id)
+  count(known[2], 'REVOKED', 1)
+  child_done(known[5], 1)
+  if given ~= '' then give_up(id, now, given) end
+  store(id, meta, ttl)
+  if channel ~= '' then call('PUBLISH', channel, broadcast) end
+  return 1
 end
-call('ZREM', 'segments:expiring', id)
-call('HSET', key, 'status', 'REVOKED', 'finished_at', now, 'error', error)
-call('EXPIRE', key, 86400)
--- Until then its message may still come out of a list.
-call('ZADD', 'segments:revoked', math.max(tonumber(forget), (tonumber(known[6] or '') or 0) + 86400000), id)
-count(known[2], 'REVOKED', 1)
-child_done(known[5], 1)
-if given ~= '' then give_up(id, now, given) end
-store(id, meta, ttl)
-if channel ~= '' then call('PUBLISH', channel, broadcast) end
+local revoked = 0
+for _ = 1, take_number() do revoked = revoked + revoke(take(), take(), take(), take()) end
 write_totals()
-return 1
+return revoked
 )lua");
   return script;
 }

@@ -113,6 +113,15 @@ local function lose(tag, now)
   wait_again(id, name, known[3], now)
 end
 
+-- To an end of a list. Where its key is no list it is left to be a dead letter: a script that failed in its
+-- middle would lose it, and what else it had in hand.
+local function push(command, list, raw)
+  local answer = redis.pcall(command, list, raw)
+  if type(answer) ~= 'table' or not answer.err then return end
+  local field = 'misplaced-' .. string.format('%.0f', call('INCR', 'segments:fence'))
+  call('HSET', 'segments:garbage', field, list .. '\n' .. raw)
+end
+
 local function drop_tags(tags)
   many('ZREM', 'unacked_index', tags)
   many('HDEL', 'unacked', tags)

@@ -8,6 +8,16 @@
 
 namespace segments::celery {
 
+// What fetch_script() saw of a message; its text has the numbers.
+enum class Sight {
+  begun = 0,  // recorded as begun
+  open = 1,   // it has an eta, expires, or cannot be judged there
+  revoked = 2,
+  garbage = 3,    // no envelope. This and what follows: kept in segments:garbage until it is buried
+  too_large = 4,  // of this and the next only the beginning is given
+  too_many_values = 5,
+};
+
 const redis::Script& enqueue_script();
 const redis::Script& fetch_script();
 const redis::Script& settle_script();

@@ -58,6 +58,14 @@ class CeleryQueueTest : public testing::Test {
   std::int64_t number(std::initializer_list<std::string_view> command) {
     return client.ask(redis::Command(command)).integer;
   }
+  // As the worker asks: on and on while there is more to look at.
+  std::vector<LeasedTask> lease_all(CeleryQueue& queue, int most) {
+    std::vector<LeasedTask> tasks;
+    do
+      for (auto& task : queue.lease_tasks("w", most, 30'000)) tasks.push_back(std::move(task));
+    while (queue.is_more_waiting());
+    return tasks;
+  }
   // Nothing is held, parked or leased.
   void expect_nothing_held() {
     for (const char* key : {"unacked", "segments:running"}) EXPECT_EQ(number({"HLEN", key}), 0) << key;

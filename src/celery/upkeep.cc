@@ -7,7 +7,9 @@
 #include "celery/celery_queue.h"
 #include "celery/ending.h"
 #include "celery/exchange.h"
+#include "celery/judgement.h"
 #include "celery/scripts.h"
+#include "celery/unacked.h"
 
 namespace segments::celery {
 
@@ -17,6 +19,8 @@ namespace {
 
 constexpr int deaths_allowed = 5;
 constexpr Millis day_ms = 24 * 3'600'000;
+const MessageFault unreadable{MessageProblem::not_an_envelope, "What was left in unacked cannot be read.", "",
+                              ""};
 
 }  // namespace
 
@@ -50,20 +54,21 @@ std::vector<int> CeleryQueue::deaths_with(const std::vector<DeliveryPtr>& delive
 void CeleryQueue::restore_ended(const redis::Reply& ended, Millis at) {
   std::vector<DeliveryPtr> deliveries;
   std::vector<std::string> lost;
-  for (std::size_t i = 1; i + 2 < ended.items.size(); i += 3) {
+  for (std::size_t i = 1; i + 1 < ended.items.size(); i += 2) {
     const auto& tag = ended.items[i].text;
     const auto& value = ended.items[i + 1].text;
     auto dash = tag.rfind('-');
     auto fence = std::strtoll(tag.c_str() + (dash == tag.npos ? 0 : dash + 1), nullptr, 10);
     if (value.empty()) {
       lost.push_back(tag);
-    } else if (auto delivery = read_delivery(fence, value)) {
-      deliveries.push_back(std::move(delivery));
-    } else {
-      MessageFault fault;
-      fault.sentence = "What was left in unacked cannot be read.";
-      bury(fault, value, options_.queue, tag, "", value, at);
+      continue;
     }
+    DeliveryPtr delivery;
+    auto fault = fault_of([&] { delivery = read_delivery(fence, value); });
+    if (delivery)
+      deliveries.push_back(std::move(delivery));
+    else
+      bury(fault.value_or(unreadable), value, options_.queue, tag, "", value, at);
   }
   if (!lost.empty()) {
     ScriptCall call;
@@ -80,12 +85,13 @@ void CeleryQueue::restore_ended(const redis::Reply& ended, Millis at) {
     log_warning(
         "celery.lease_ended",
         {{"task_id", delivery->message.id}, {"task", delivery->message.task}, {"died", deaths[i] > 0}});
-    if (deaths[i] >= deaths_allowed) {
-      endings.push_back(make_poisoned(delivery, deaths_allowed, at));
-    } else {
-      endings.push_back(make_return(delivery, deaths[i] ? Ending::Kind::died : Ending::Kind::back));
+    bool poison = deaths[i] >= deaths_allowed;
+    auto fault = fault_of([&] {
+      endings.push_back(poison ? make_poisoned(delivery, deaths_allowed, at)
+                               : make_return(delivery, deaths[i] ? Ending::Kind::died : Ending::Kind::back));
       endings.back().guarded = true;
-    }
+    });
+    if (fault) bury(*fault, delivery->raw, delivery->queue, tag_of(delivery->fence), "", "", at);
   }
   end(endings, at);
 }
@@ -101,56 +107,53 @@ std::string CeleryQueue::list_of(const UnackedEntry& entry) {
 
 // What peers, Python's or ours, hold for longer than the visibility timeout.
 void CeleryQueue::restore_abandoned(Millis at) {
-  constexpr int page = 100;
+  constexpr int page = 100, most_pages = 10;
   auto cutoff = index_score(at - Millis{options_.visibility_timeout_s} * 1000);
-  while (true) {
-    auto tags = redis_.ask(
+  for (int i = 0; i < most_pages; ++i) {
+    auto held = redis_.ask(
         {"ZRANGEBYSCORE", keys::unacked_index, "-inf", cutoff, "LIMIT", "0", std::to_string(page)});
-    if (tags.items.empty()) return;
-    Command values("HMGET"), delayed("ZMSCORE");
-    values.add(keys::unacked);
+    if (held.items.empty()) return;
+    Command delayed("ZMSCORE");
     delayed.add(keys::delayed);
-    for (const auto& tag : tags.items) {
-      values.add(tag.text);
-      delayed.add(tag.text);
-    }
-    auto replies = redis_.ask_all(std::vector{values, delayed});
-    bool changed = false;
-    for (std::size_t i = 0; i < tags.items.size(); ++i) {
-      const auto& tag = tags.items[i].text;
-      const auto& value = replies[0].items[i];
-      // One that is due goes back by lease_tasks, as it came.
-      if (!replies[1].items[i].is_nil()) continue;
-      changed = true;
-      auto entry = read_unacked(value.text);
-      auto restored = entry ? encode_restored(entry->raw) : std::nullopt;
-      if (value.is_nil() || restored) {
-        ScriptCall call;
-        call.add(at)
-            .add(tag)
-            .add(value.text)
-            .add(cutoff)
-            .add(entry ? list_of(*entry) : "")
-            .add(restored.value_or(""));
-        bool done = call.run(redis_, restore_script()).integer == 1;
-        if (done) log_warning("celery.restored", {{"tag", tag}});
-      } else {
-        // Python's sweeps end at such a value; without it they go on.
-        MessageFault fault;
-        fault.sentence = "What was left in unacked cannot be read.";
-        bury(fault, value.text, options_.queue, tag, "", value.text, at);
-      }
-    }
-    if (!changed || tags.items.size() < page) return;
+    for (const auto& tag : held.items) delayed.add(tag.text);
+    auto scores = redis_.ask(delayed);
+    std::vector<std::string> tags;
+    // One that is due goes back by lease_tasks, as it came.
+    for (std::size_t k = 0; k < held.items.size(); ++k)
+      if (scores.items[k].is_nil()) tags.push_back(held.items[k].text);
+    for_each_unacked(redis_, tags, [&](std::size_t k, const redis::Reply& value) {
+      restore_peers(tags[k], value, cutoff, at);
+    });
+    if (tags.empty() || held.items.size() < page) return;
   }
 }
 
+void CeleryQueue::restore_peers(const std::string& tag, const redis::Reply& value, const std::string& cutoff,
+                                Millis at) {
+  std::optional<UnackedEntry> entry;
+  std::optional<std::string> restored;
+  auto fault = fault_of([&] {
+    entry = read_unacked(value.text);
+    if (entry) restored = encode_restored(entry->raw);
+  });
+  // Python's sweeps end at what cannot be read; without it they go on.
+  if (!value.is_nil() && !restored)
+    return bury(fault.value_or(unreadable), value.text, options_.queue, tag, "", value.text, at);
+  ScriptCall call;
+  call.add(at).add(tag).add(value.text).add(cutoff);
+  call.add(entry ? list_of(*entry) : "").add(restored.value_or(""));
+  if (call.run(redis_, restore_script()).integer == 1) log_warning("celery.restored", {{"tag", tag}});
+}
+
 void CeleryQueue::expire_waiting(Millis at) {
-  while (true) {
-    auto ids =
+  constexpr int most_rounds = 20;  // of a hundred
+  for (int i = 0; i < most_rounds; ++i) {
+    auto expired =
         redis_.ask({"ZRANGEBYSCORE", keys::expiring, "-inf", "(" + std::to_string(at), "LIMIT", "0", "100"});
-    for (const auto& id : ids.items) revoke_task(id.text, true, at);
-    if (ids.items.size() < 100) return;
+    std::vector<std::string> ids;
+    for (auto& id : expired.items) ids.push_back(std::move(id.text));
+    revoke_tasks(ids, true, at);
+    if (ids.size() < 100) return;
   }
 }
 
@@ -213,6 +216,8 @@ void CeleryQueue::bury_garbage(Millis at) {
     auto line = std::min(value.find('\n'), value.size() - 1);
     MessageFault fault;
     fault.sentence = "The message is no envelope.";
+    if (pairs[i].text.starts_with("misplaced"))
+      fault = {MessageProblem::misplaced, "The key of its queue holds no list.", "", ""};
     bury(fault, std::string_view(value).substr(line + 1), value.substr(0, line), "", pairs[i].text, "", at);
   }
 }
@@ -223,10 +228,13 @@ bool CeleryQueue::may_leases_end(Millis at) {
 
 // Leases that ended, and what is due.
 void CeleryQueue::put_back(Millis at) {
-  constexpr int most_rounds = 100;  // of fifty
-  for (int i = 0; i < most_rounds; ++i) {
+  constexpr int most_rounds = 20;  // of fifty
+  constexpr std::size_t most_bytes = 32 << 20;
+  std::size_t bytes = 0;
+  for (int i = 0; i < most_rounds && bytes < most_bytes; ++i) {
     auto reply = fetch("", 0, at, 0);
-    if (reply.items.empty() || reply.items[0].text != "ended") return;
+    if (!is_ended(reply)) return;
+    for (const auto& item : reply.items) bytes += item.text.size();
     restore_ended(reply, at);
   }
 }

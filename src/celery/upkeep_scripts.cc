@@ -122,7 +122,7 @@ lose(tag, now)
 drop_tags({tag})
 write_totals()
 if not kept then return 0 end
-call('RPUSH', list, raw)
+push('RPUSH', list, raw)
 return 1
 )lua");
   return script;

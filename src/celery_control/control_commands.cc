@@ -68,8 +68,7 @@ Json revoke_ids(Desk& desk, const std::vector<std::string>& ids, bool terminate,
     return ok_reply("tasks " + joined(ids) + " flagged as revoked");
   }
   auto found = held.all;
-  for (const auto& parked : desk.queue.parked())
-    if (std::find(ids.begin(), ids.end(), parked.message.id) != ids.end()) found.push_back(parked.message.id);
+  for (const auto& parked : desk.queue.find_parked(ids)) found.push_back(parked.id);
   // All of them: one may have been taken since the worker was last looked at.
   desk.controls.terminate(ids, *signal);
   log_info("celery.terminated", {{"tasks", found.size()}, {"signal", *signal}});
@@ -119,8 +118,9 @@ Json revoke_by_stamps(Desk& desk, const Json& arguments) {
   for (const auto& held : snapshot.tasks)
     if (auto message = desk.queue.message_of(held.task->fence); message && has_stamp(*message, wanted))
       ids.push_back(message->id);
-  for (const auto& parked : desk.queue.parked())
-    if (has_stamp(parked.message, wanted)) ids.push_back(parked.message.id);
+  desk.queue.read_parked(desk.queue.parked(), [&](const ParkedTask& parked, const TaskMessage& message) {
+    if (has_stamp(message, wanted)) ids.push_back(parked.id);
+  });
   return revoke_ids(desk, ids, arguments.at("terminate").is_true(), arguments.at("signal"));
 }
 

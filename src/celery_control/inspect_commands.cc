@@ -38,11 +38,6 @@ Json held_info(const Desk& desk, const HeldTask& held, bool safe) {
   return task_info(message_of(desk, *held.task), position, safe);
 }
 
-// Of what waits here for its time: whether it waits for its eta, or for its task's rate limit.
-bool waits_for_eta(const ParkedTask& parked) {
-  return parked.message.eta && *parked.message.eta >= parked.due;
-}
-
 Json active(Desk& desk, const Json& arguments) {
   bool safe = arguments.at("safe").is_true();
   auto tasks = Json::array();
@@ -55,15 +50,19 @@ Json reserved(Desk& desk, const Json&) {
   auto tasks = Json::array();
   for (const auto& held : desk.controls.snapshot().tasks)
     if (held.begun_at == 0) tasks.items().push_back(held_info(desk, held, false));
-  for (const auto& parked : desk.queue.parked())
-    if (!waits_for_eta(parked)) tasks.items().push_back(task_info(parked.message, here(desk)));
+  auto limited = desk.queue.parked([](const ParkedTask& parked) { return parked.limited; });
+  desk.queue.read_parked(limited, [&](const ParkedTask&, const TaskMessage& message) {
+    tasks.items().push_back(task_info(message, here(desk)));
+  });
   return tasks;
 }
 
 Json scheduled(Desk& desk, const Json&) {
   auto tasks = Json::array();
-  for (const auto& parked : desk.queue.parked())
-    if (waits_for_eta(parked)) tasks.items().push_back(scheduled_item(parked.message, here(desk)));
+  auto waiting = desk.queue.parked([](const ParkedTask& parked) { return !parked.limited; });
+  desk.queue.read_parked(waiting, [&](const ParkedTask&, const TaskMessage& message) {
+    tasks.items().push_back(scheduled_item(message, here(desk)));
+  });
   return tasks;
 }
 
@@ -75,9 +74,11 @@ Json query_task(Desk& desk, const Json& arguments) {
   auto put = [&](const std::string& id, const char* state, Json info) {
     found.put(id, Json::array({Json(state), std::move(info)}));
   };
-  for (const auto& parked : desk.queue.parked())
-    if (ids.contains(parked.message.id) && !waits_for_eta(parked))
-      put(parked.message.id, "reserved", task_info(parked.message, here(desk)));
+  auto limited = desk.queue.find_parked(asked);
+  std::erase_if(limited, [](const ParkedTask& parked) { return !parked.limited; });
+  desk.queue.read_parked(limited, [&](const ParkedTask& parked, const TaskMessage& message) {
+    put(parked.id, "reserved", task_info(message, here(desk)));
+  });
   for (const auto& held : desk.controls.snapshot().tasks)
     if (ids.contains(held.task->id))
       put(held.task->id, held.begun_at > 0 ? "active" : "reserved", held_info(desk, held, false));

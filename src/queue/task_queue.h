@@ -128,6 +128,9 @@ class TaskQueue {
   // For workers. Heartbeat of the worker itself, also when it does nothing.
   virtual void beat(std::string_view worker) = 0;
   virtual std::vector<LeasedTask> lease_tasks(std::string_view worker, int most, int lease_ms) = 0;
+  // Each call of it does a bounded piece of work. True where the last one ended before it had looked at all that waits:
+  // it is to be asked again at once, whatever it gave.
+  virtual bool is_more_waiting() const { return false; }
   // False when the lease is no longer this worker's: the task must be stopped and its outcome is not taken.
   virtual bool renew(const LeasedTask&, int lease_ms) = 0;
   virtual bool put_task_progress(std::string_view task_id, double progress, std::string_view message) = 0;

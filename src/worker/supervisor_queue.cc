@@ -55,7 +55,7 @@ void Supervisor::lease() {
   if (!most) return;
   std::vector<LeasedTask> tasks;
   ask("lease", [&] { tasks = queue_.lease_tasks(options_.name, most, options_.lease_ms); });
-  lease_at_ = tasks.empty() ? now_ + options_.poll_ms : 0;
+  lease_at_ = tasks.empty() && !queue_.is_more_waiting() ? now_ + options_.poll_ms : 0;
   if (tasks.empty()) return;
   obey();  // a limit that was set before the task was queued holds for it
   // Twice as many the next time, so that few are leased in vain when something long comes between.

@@ -119,6 +119,30 @@ TEST_F(WorkerTest, an_outcome_that_loses_to_a_revoke_does_not_wait_for_its_lease
   for (const auto& told : all_given_up()) EXPECT_TRUE(told.revoked) << told.task.id;
 }
 
+// Much that is not to be begun comes before the first task that is.
+class CloggedQueue : public EmbeddedQueue {
+ public:
+  using EmbeddedQueue::EmbeddedQueue;
+  std::vector<LeasedTask> lease_tasks(std::string_view worker, int most, int lease_ms) override {
+    is_more_ = left_ > 0;
+    if (is_more_) return --left_, std::vector<LeasedTask>{};
+    return EmbeddedQueue::lease_tasks(worker, most, lease_ms);
+  }
+  bool is_more_waiting() const override { return is_more_; }
+
+ private:
+  int left_ = 50;
+  bool is_more_ = false;
+};
+
+TEST_F(WorkerTest, a_queue_that_has_more_to_look_at_is_asked_again_at_once) {
+  queue = std::make_unique<CloggedQueue>(folder / "queue.db");
+  options.poll_ms = 3'600'000;
+  enqueue("ok", "last");
+  start();
+  EXPECT_TRUE(becomes("last", TaskStatus::SUCCESS));
+}
+
 TEST_F(WorkerTest, giving_up_is_tried_again_until_it_succeeds) {
   options.lease_ms = 200;
   give_up_faults = 2;
