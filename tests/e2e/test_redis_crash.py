@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+import redis
 from celery_cluster import Cluster
 from conftest import wait_until
 from redis_server import CuttingProxy, RedisServer
@@ -53,7 +54,7 @@ class Storm(threading.Thread):
         ends.callback(self.cluster.kill)
         for _, video, pieces in self.tasks:
             self.cluster.objects.put_pieces(video, pieces)
-        self.uploads = Uploads(self.cluster.server, self.video)
+        self.uploads = Uploads(self.cluster.server, self.video, seconds=10)  # one piece: quick to cut
         self.cluster.server.token()
         feeder = threading.Thread(target=self.feed, daemon=True)
         feeder.start()
@@ -71,14 +72,14 @@ class Storm(threading.Thread):
         """Python's producers."""
         client = self.redis.client()
         for first in range(0, TASKS, 36):
-            while True:
-                with contextlib.suppress(Exception):  # Redis is away: the producer is to see that, too
-                    if client.llen("celery") < BACKLOG:
-                        break
-                    time.sleep(0.02)
-                    continue
-                break
+            wait_until(lambda: self.takes_more(client), 300)
             self.told["sent_again"] += self.cluster.producer.ask("send", self.tasks[first:first + 36])
+
+    def takes_more(self, client):
+        try:
+            return client.llen("celery") < BACKLOG
+        except redis.RedisError:
+            return True  # it is away: the producer is to see that, too
 
     def wait_for_load(self, share):
         """Until so much of the storm may have passed: it ends before the load does."""
@@ -102,7 +103,7 @@ class Storm(threading.Thread):
         below = descendants(worker.process.pid)
         # Below a worker are its slots, their guards and encoders.
         what = self.chance.choice(["worker", "slot", "slot", "all"] if below else ["worker"])
-        victims = {"worker": [worker.process.pid], "slot": [self.chance.choice(below or [0])], "all": [worker.process.pid, *below]}[what]
+        victims = [self.chance.choice(below)] if what == "slot" else [worker.process.pid] + (below if what == "all" else [])
         for victim in victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
@@ -134,6 +135,8 @@ def storms(request, tmp_path_factory, small_video):
     for storm in started.values():
         storm.start()
     yield started
+    for storm in started.values():
+        storm.join()  # what it started ends with it
 
 
 @pytest.mark.parametrize("kind", STORMS)
@@ -141,6 +144,7 @@ def test_each_task_has_its_effect_once(storms, kind):
     storm = storms[kind]
     storm.join(60 + TASKS)
     print(f"SEGMENTS_TEST_SEED={SEED}", kind, storm.told)
+    assert not storm.is_alive(), "it does not come to its end"
     if storm.fault:
         raise storm.fault
     assert not storm.census.faults, storm.census.tell()

@@ -6,7 +6,7 @@ import time
 
 
 class Uploads:
-    def __init__(self, server, video, seconds=2):
+    def __init__(self, server, video, seconds):
         self.server, self.content, self.seconds = server, pathlib.Path(video).read_bytes(), seconds
         self.threads, self.jobs, self.faults, self.refusals = [], [], [], 0
 
