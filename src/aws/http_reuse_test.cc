@@ -221,7 +221,9 @@ TEST(HttpPool, NeverSendsARequestTwice) {
       for (int i = 0; i < per_thread; ++i) {
         auto id = std::to_string(t) + "-" + std::to_string(i);
         auto outcome = client.send(server.origin(), request_of("POST", i % 2 == 0, id), soon());
-        if (outcome.kind == Kind::answered) EXPECT_EQ(outcome.response.body, id);
+        if (outcome.kind == Kind::answered) {
+          EXPECT_EQ(outcome.response.body, id);
+        }
         std::lock_guard lock(mutex);
         outcomes[id] = outcome.kind;
       }
@@ -233,9 +235,15 @@ TEST(HttpPool, NeverSendsARequestTwice) {
   for (const auto& [id, kind] : outcomes) {
     ++kinds[static_cast<int>(kind)];
     int count = arrived.contains(id) ? arrived[id] : 0;
-    if (kind == Kind::answered) EXPECT_EQ(count, 1) << id;
-    if (kind == Kind::not_sent) EXPECT_EQ(count, 0) << id;
-    if (kind == Kind::maybe_sent) EXPECT_LE(count, 1) << id;
+    if (kind == Kind::answered) {
+      EXPECT_EQ(count, 1) << id;
+    }
+    if (kind == Kind::not_sent) {
+      EXPECT_EQ(count, 0) << id;
+    }
+    if (kind == Kind::maybe_sent) {
+      EXPECT_LE(count, 1) << id;
+    }
   }
   EXPECT_EQ(outcomes.size(), threads_count * per_thread);
   EXPECT_LE(server.arrived(), threads_count * per_thread);
