@@ -1,0 +1,389 @@
+#!/usr/bin/python3
+"""The DynamoDB and the S3 that the tests run against: dynalite, and radosgw on a one-host Ceph in memory, each behind a
+gate (gate.py) that verifies signatures and spoils requests. What they do otherwise than AWS is in deviations.md.
+
+  engines.py run KIND [--dir D]      starts one, prints one line of JSON, and ends it at the end of its standard input
+  engines.py start KIND --dir D      the same, but it stays until
+  engines.py stop --dir D
+KIND is dynamodb or s3. Any number may run at once: each has free ports and a folder of its own. No process outlives its
+keeper, the `run` that started it. Where the variable SEGMENTS_TEST_S3 holds the folder of a started s3, `run s3` takes that
+one's radosgw (buckets are then everybody's) with a gate of its own before it, whose faults are nobody else's.
+"""
+import argparse
+import asyncio
+import base64
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import uuid
+
+import gate
+import sigv4
+
+HERE = pathlib.Path(__file__).resolve().parent
+REGION = "eu-central-1"
+NODE = "/usr/bin/node"
+KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_libc = ctypes.CDLL(None)
+
+
+class Failed(Exception):
+    """An engine could not be started; the message says why in words for whoever runs the tests."""
+
+
+def node_modules():
+    """Where scripts/fetch_engines.sh puts the packages that package-lock.json pins."""
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    pinned = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()[:16]
+    return cache / "segments-test-engines" / pinned / "node_modules"
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def wait_until(true, seconds, what, processes=()):
+    deadline = time.monotonic() + seconds
+    while not true():
+        for process in processes:
+            if process.poll() is not None:
+                raise Failed(f"{process.args[0]} ended with {process.returncode} while {what} was waited for")
+        if time.monotonic() > deadline:
+            raise Failed(f"{what} did not come within {seconds} s")
+        time.sleep(0.02)
+
+
+class Children:
+    """The processes of one engine. They are killed, not asked: all that they know is in memory and for this test alone."""
+
+    def __init__(self, folder):
+        self.folder, self.all = folder, {}
+
+    def spawn(self, name, *arguments, env=None):
+        with open(self.folder / f"{name}.out", "wb") as output:
+            self.all[name] = subprocess.Popen(
+                [str(one) for one in arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                cwd=self.folder, env=env, preexec_fn=lambda: _libc.prctl(KILL_WITH_PARENT, signal.SIGKILL))
+        return self.all[name]
+
+    def call(self, name, *arguments):
+        process = self.spawn(name, *arguments)
+        status = process.wait(60)
+        del self.all[name]
+        if status:
+            said = (self.folder / f"{name}.out").read_text(errors="replace")[-2000:]
+            raise Failed(f"{arguments[0]} ended with {status}:\n{said}")
+
+    def end(self):
+        for process in self.all.values():
+            process.kill()
+        for process in self.all.values():
+            process.wait()
+        self.all.clear()
+
+
+def make_credentials():
+    """A lasting key and a temporary one with a session token; secrets and tokens have what tends to be encoded wrongly."""
+    secret = lambda: base64.b64encode(secrets.token_bytes(24)).decode() + "+/aws/+"
+    return (sigv4.Credential("AKIA" + secrets.token_hex(8).upper(), secret()),
+            sigv4.Credential("ASIA" + secrets.token_hex(8).upper(), secret(), base64.b64encode(secrets.token_bytes(200)).decode() + "/+==",
+                             time.time() + 12 * 3600))
+
+
+def start_dynalite(children):
+    if not (node_modules() / "dynalite").is_dir():
+        raise Failed(f"dynalite is not in {node_modules()}: run scripts/setup.sh --test")
+    # A socket file: no port to collide on, and no way around the gate. Its path has to be short.
+    sockets = tempfile.mkdtemp(prefix="dynalite-")
+    path = sockets + "/s"
+    process = children.spawn("dynalite", NODE, HERE / "dynalite_server.js", path, 50,
+                             env={**os.environ, "NODE_PATH": str(node_modules())})
+    wait_until(lambda: os.path.exists(path), 20, "dynalite", [process])
+    return path, sockets
+
+
+CEPH = """[global]
+fsid = {fsid}
+mon host = [v1:127.0.0.1:{mon_port}]
+public addr = 127.0.0.1
+cluster addr = 127.0.0.1
+auth cluster required = none
+auth service required = none
+auth client required = none
+keyring = /dev/null
+run dir = {folder}/run
+admin socket = $run_dir/$name.asok
+pid file = $run_dir/$name.pid
+log file = {folder}/log/$name.log
+mon cluster log file = {folder}/log/cluster.log
+mon data = {folder}/mon
+osd data = {folder}/osd
+debug default = 0
+debug rocksdb = 0
+osd objectstore = memstore
+memstore device bytes = 8589934592
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 1
+osd pool default pgp num = 1
+osd pool default pg autoscale mode = off
+osd crush chooseleaf type = 0
+osd crush update on start = false
+osd class update on start = false
+mon allow pool size one = true
+mon max pg per osd = 2000
+mon data avail crit = 1
+paxos min wait = 0
+paxos propose interval = 0.01
+ms bind msgr2 = false
+ms tcp nodelay = true
+[client.rgw.a]
+rgw data = {folder}/rgw
+# Without nodelay each small answer costs 40 ms.
+rgw frontends = beast endpoint=127.0.0.1:{rgw_port} tcp_nodelay=1
+rgw thread pool size = 128
+rgw enable usage log = false
+rgw enable ops log = false
+rgw gc max objs = 7
+rgw lc max objs = 3
+"""
+
+
+def ask_mon(cluster, **command):
+    status, output, said = cluster.mon_command(json.dumps({**command, "format": "json"}), b"", timeout=20)
+    if status:
+        raise Failed(f"the monitor refuses {command}: {said}")
+    return json.loads(output or b"{}")
+
+
+def start_radosgw(children, credential):
+    """The port of a radosgw whose one user has that key. The commands that `ceph` would send go through librados, for each
+    start of `ceph` costs half a second; CRUSH is filled by hand, for the daemon that would do it waits for a manager."""
+    try:
+        import rados
+    except ImportError:
+        raise Failed("python3-rados is not there: run scripts/setup.sh --test") from None
+    folder = children.folder
+    for name in ("mon", "osd", "run", "log", "rgw"):
+        (folder / name).mkdir()
+    fsid, osd_id, mon_port, rgw_port = uuid.uuid4(), uuid.uuid4(), free_port(), free_port()
+    conf = folder / "ceph.conf"
+    conf.write_text(CEPH.format(folder=folder, fsid=fsid, mon_port=mon_port, rgw_port=rgw_port))
+    children.call("monmap", "monmaptool", "--create", "--fsid", fsid, "--addv", "a", f"[v1:127.0.0.1:{mon_port}]", folder / "monmap")
+    children.call("mkfs-mon", "ceph-mon", "-c", conf, "-i", "a", "--mkfs", "--monmap", folder / "monmap", "--keyring", "/dev/null")
+    mon = children.spawn("mon", "ceph-mon", "-c", conf, "-i", "a", "-f")
+    cluster = rados.Rados(conffile=str(conf), name="client.admin")
+    cluster.connect(timeout=20)
+    try:
+        ask_mon(cluster, prefix="osd new", uuid=str(osd_id))
+        children.call("mkfs-osd", "ceph-osd", "-c", conf, "-i", "0", "--mkfs", "--osd-uuid", osd_id)
+        osd = children.spawn("osd", "ceph-osd", "-c", conf, "-i", "0", "-f")
+        wait_until(lambda: ask_mon(cluster, prefix="osd stat")["num_up_osds"], 30, "the OSD", [mon, osd])
+        ask_mon(cluster, prefix="osd crush add", id=0, weight=1.0, args=["root=default"])
+    finally:
+        cluster.shutdown()
+    rgw = children.spawn("rgw", "radosgw", "-c", conf, "-n", "client.rgw.a", "-f")
+    wait_until(lambda: answers(rgw_port), 60, "radosgw", [mon, osd, rgw])
+    children.call("user", "radosgw-admin", "-c", conf, "user", "create", "--uid=segments", "--display-name=segments",
+                  f"--access-key={credential.access_key}", f"--secret={credential.secret_key}")
+    return rgw_port
+
+
+def answers(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def start_again_if_a_port_was_taken(start, folder):
+    for attempt in range(3):
+        children = Children(folder / f"try-{attempt}")
+        children.folder.mkdir()
+        try:
+            return children, start(children)
+        except Failed:
+            children.end()
+            if attempt == 2:
+                raise
+
+
+async def keep(kind, folder, behind, detached):
+    """One engine and its gate, from here to the end of the input or a signal."""
+    began, main, temporary, children, sockets = time.monotonic(), *make_credentials(), None, None
+    described = {"kind": kind, "region": REGION, "dir": str(folder)}
+    try:
+        if kind == "dynamodb":
+            children, (address, sockets) = start_again_if_a_port_was_taken(start_dynalite, folder)
+            doorman = gate.Gate(kind, address, [main, temporary], REGION)
+        else:
+            if behind:
+                shared = json.loads((pathlib.Path(behind) / "engine.json").read_text())
+                main.access_key, main.secret_key, address = shared["access_key"], shared["secret_key"], shared["direct"].removeprefix("http://")
+            else:
+                children, port = start_again_if_a_port_was_taken(lambda mine: start_radosgw(mine, main), folder)
+                address = f"127.0.0.1:{port}"
+            described["direct"] = f"http://{address}"  # radosgw itself, which verifies too: for what is too big to pass the gate
+            doorman = gate.Gate(kind, address, [main, temporary], REGION, resign=main)
+        described["endpoint"] = f"http://127.0.0.1:{await doorman.start()}"
+        described.update(
+            access_key=main.access_key, secret_key=main.secret_key,
+            temporary={"access_key": temporary.access_key, "secret_key": temporary.secret_key, "session_token": temporary.session_token},
+            keeper=os.getpid(), keeper_began=began_of(os.getpid()), seconds=round(time.monotonic() - began, 3),
+            pids={"keeper": os.getpid(), **{name: one.pid for name, one in (children.all if children else {}).items()}})
+        (folder / "engine.json.new").write_text(json.dumps(described))
+        os.replace(folder / "engine.json.new", folder / "engine.json")
+        print(json.dumps(described), flush=True)
+        await wait_for_the_end(detached, children)
+    finally:
+        if children:
+            children.end()
+        if sockets:
+            shutil.rmtree(sockets, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            (folder / "engine.json").unlink()
+
+
+async def wait_for_the_end(detached, children):
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    if not detached:
+        loop.add_reader(0, lambda: None if os.read(0, 4096) else (loop.remove_reader(0), ended.set()))
+    while not ended.is_set():
+        for name, process in (children.all if children else {}).items():
+            if process.poll() is not None:
+                print(f"{name} ended with {process.returncode}", file=sys.stderr, flush=True)
+                ended.set()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(ended.wait(), 1)
+
+
+def began_of(pid):
+    """When that process began, in the kernel's ticks: a number with which a pid that was given again is told from the first."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
+def start(kind, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "engine.json").exists():
+        stop(folder)
+    for old in folder.glob("try-*"):
+        shutil.rmtree(old)
+    with open(folder / "keeper.out", "wb") as output:
+        keeper = subprocess.Popen([sys.executable, __file__, "run", kind, "--dir", str(folder), "--detached"],
+                                  stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+    try:
+        wait_until((folder / "engine.json").exists, 120, kind, [keeper])
+    except Failed as failed:
+        keeper.kill()
+        raise Failed(f"{failed}\n{(folder / 'keeper.out').read_text()[-3000:]}") from None
+    return json.loads((folder / "engine.json").read_text())
+
+
+def stop(folder):
+    """Whether there was anything to stop."""
+    try:
+        described = json.loads((folder / "engine.json").read_text())
+        process = os.pidfd_open(described["keeper"])
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    with contextlib.closing(os.fdopen(process, "rb", closefd=True)):
+        if began_of(described["keeper"]) != described["keeper_began"]:
+            return False
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+        with contextlib.suppress(Failed):
+            wait_until(lambda: began_of(described["keeper"]) is None or state_of(described["keeper"]) == "Z", 10, "the end")
+            return True
+        signal.pidfd_send_signal(process, signal.SIGKILL)  # the engine goes with it
+    return True
+
+
+def state_of(pid):
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return "Z"
+
+
+class Running:
+    """A running engine, for pytest: the members of its JSON, and its gate's control."""
+
+    def __init__(self, described):
+        self.described = described
+        vars(self).update(described)
+
+    def control(self, verb, name, given=None):
+        request = urllib.request.Request(f"{self.endpoint}/__gate/{name}", method=verb,
+                                         data=None if given is None else json.dumps(given).encode())
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())
+
+    def fault(self, kind, **fields):
+        return self.control("POST", "faults", {"kind": kind, **fields})["ids"][0]
+
+
+@contextlib.contextmanager
+def running(kind, folder):
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+    errors = pathlib.Path(folder) / "keeper.out"
+    with open(errors, "wb") as output:
+        keeper = subprocess.Popen([sys.executable, __file__, "run", kind, "--dir", str(folder)],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output)
+    try:
+        line = keeper.stdout.readline()
+        if not line:
+            raise Failed(f"{kind} did not start:\n{errors.read_text()[-3000:]}")
+        yield Running(json.loads(line))
+    finally:
+        keeper.stdin.close()
+        keeper.wait(20)
+        keeper.stdout.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb in ("run", "start"):
+        one = verbs.add_parser(verb)
+        one.add_argument("kind", choices=("dynamodb", "s3"))
+        one.add_argument("--dir", type=pathlib.Path, required=verb == "start")
+        one.add_argument("--detached", action="store_true", help=argparse.SUPPRESS)
+    verbs.add_parser("stop").add_argument("--dir", type=pathlib.Path, required=True)
+    chosen = parser.parse_args()
+    folder = chosen.dir and chosen.dir.resolve()
+    try:
+        if chosen.verb == "start":
+            print(json.dumps(start(chosen.kind, folder)))
+        elif chosen.verb == "stop":
+            print("stopped" if stop(folder) else "nothing was running")
+        else:
+            behind = None if chosen.detached or chosen.kind != "s3" else os.environ.get("SEGMENTS_TEST_S3")
+            with contextlib.ExitStack() as stack:
+                if folder is None:
+                    folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segments-engine-")))
+                folder.mkdir(parents=True, exist_ok=True)
+                asyncio.run(keep(chosen.kind, folder, behind, chosen.detached))
+    except Failed as failed:
+        print(f"engines: {failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
