@@ -113,6 +113,21 @@ TEST(Upload, Chunked) {
   EXPECT_EQ(refused.status, 422);
 }
 
+TEST(Upload, ChunkedAndEmptyInTheSmallestPieces) {
+  Seen seen;
+  TestServer server(upload_routes(seen));
+  for (int i = 0; i < 20; ++i) {
+    auto client = server.client();
+    client.send("PUT /media/a HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n");
+    // Apart, so that the server sees "0\r\n" alone and then "0\r\n\r".
+    for (const char* piece : {"0\r\n", "\r", "\n"}) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      client.send(piece);
+    }
+    EXPECT_EQ(client.read_answer().status, 201);
+  }
+}
+
 TEST(Upload, RefusedBeforeTheBodyIsRead) {
   Seen seen;
   TestServer server(upload_routes(seen));
