@@ -16,9 +16,8 @@ using boost::system::error_code;
 using beast_view = boost::beast::string_view;
 
 constexpr int most_interim = 8;
-// Beast asserts that it never sees less than a whole last chunk once it has seen the first three of its bytes, and
-// so does not survive "0\r\n" and "\r\n" on their own. Every chunked body ends with so many bytes.
-constexpr std::size_t last_chunk_bytes = 5;
+// Beast asserts that it is never shown "0\r\n" and then less than this, which any server may send.
+constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 }  // namespace
 
@@ -120,7 +119,9 @@ Error ResponseReader::refusal(std::string_view what) const {
 void ResponseReader::feed(std::string_view bytes) {
   rest_ += bytes;
   while (!rest_.empty() && !is_done()) {
-    if (parser_->is_header_done() && parser_->chunked() && rest_.size() < last_chunk_bytes) return;
+    if (parser_->is_header_done() && parser_->chunked() && rest_[0] == '0' &&
+        rest_.size() < last_chunk.size())
+      return;
     error_code error;
     auto used = parser_->put(boost::asio::const_buffer(rest_.data(), rest_.size()), error);
     rest_.erase(0, used);

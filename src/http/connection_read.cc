@@ -113,9 +113,9 @@ int Connection::head_status(Read read) const {
 
 Connection::Read Connection::parse_body() {
   while (begin_ < end_ && !parser_->is_done()) {
-    // Beast asserts that it is never shown "0\r\n" and then less than "0\r\n\r\n", which is any client's to
-    // send; so many bytes end every chunked body.
-    if (parser_->chunked() && end_ - begin_ < std::string_view("0\r\n\r\n").size()) break;
+    // Beast asserts that it is never shown "0\r\n" and then less than "0\r\n\r\n", which any client may send.
+    if (parser_->chunked() && buffer_[begin_] == '0' && end_ - begin_ < std::string_view("0\r\n\r\n").size())
+      break;
     error_code error;
     begin_ += parser_->put(asio::const_buffer(buffer_.get() + begin_, end_ - begin_), error);
     if (error == BeastError::body_limit) return Read::too_large;
