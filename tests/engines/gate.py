@@ -17,7 +17,7 @@ import collections
 import contextlib
 import email.utils
 import json
-import os
+import re
 import socket
 import struct
 import time
@@ -188,9 +188,10 @@ class Gate:
         """Whether the connection goes on."""
         self.idle.add(writer)
         request = await read_request(reader, writer, lambda: self.idle.discard(writer))
+        wants_end = (request.header("connection") or "").lower() == "close"
         if request.path.startswith("/__gate/"):
             await self.send(writer, request, self.control(request))
-            return True
+            return not wants_end
         self.stats.requests += 1
         operation = self.wire.operation(request)
         counts = self.stats.operations[operation]
@@ -203,7 +204,6 @@ class Gate:
             await asyncio.sleep(fault.seconds)
         await self.send(writer, request, answer, fault)
         self.stats.answered += 1
-        wants_end = (request.header("connection") or "").lower() == "close"
         return not wants_end and not (fault and fault.kind in ("truncate", "close_after"))
 
     async def decide(self, request, operation):
@@ -215,6 +215,10 @@ class Gate:
             except sigv4.Refusal as refused:
                 self.stats.refused[refused.kind] += 1
                 return self.bare(request, self.wire.refusal(refused, request)), None
+            if operation == "CreateBucket" and self.service == "s3":
+                request, refusal = self.localize(request)
+                if refusal:
+                    return refusal, None
             if self.resign and (signer.access_key != self.resign.access_key or self.offset):
                 request = sigv4.sign_headers(request, self.resign, self.region, self.service)
         fault = next((one for one in self.faults if one.strikes(operation, request)), None)
@@ -233,6 +237,17 @@ class Gate:
         if fault and fault.kind not in faults.ALWAYS_DONE and fault.kind not in ("reset", "close"):
             return self.bare(request, self.wire.fault(fault, request)), fault
         return answer, fault
+
+    def localize(self, request):
+        """Checks a new bucket's region as S3 does; radosgw knows no region, so it is not told."""
+        asked = re.search(rb"<LocationConstraint[^>]*>\s*([^<\s]+)", request.body)
+        wanted = None if self.region == "us-east-1" else self.region
+        if (asked and asked[1].decode("latin-1")) != wanted:
+            return request, self.wire.error(400, "IllegalLocationConstraintException",
+                                            "The location constraint is not that of the endpoint the request was sent to.", request)
+        headers = [(name, value) for name, value in request.headers if name.lower() != "content-md5"]
+        bare = sigv4.Request(request.method, request.target, headers, b"")
+        return sigv4.sign_headers(bare, self.resign, self.region, self.service), None
 
     def bare(self, request, answer):
         if request.method == "HEAD":
@@ -294,15 +309,16 @@ class Gate:
                   if name.lower() not in HOP_BY_HOP and name.lower() not in ("content-length", "date")]
         if answer.status not in (204, 304):
             lines.append(f"Content-Length: {length or len(answer.body)}")
-        writer.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n")
+        head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
         if kind == "trickle":
+            writer.write(head)
             step = max(1, len(answer.body) // 10)
             for start in range(0, len(answer.body), step):
                 writer.write(answer.body[start:start + step])
                 await writer.drain()
                 await asyncio.sleep(fault.seconds / 10)
         else:
-            writer.write(answer.body[:len(answer.body) // 2] if kind == "truncate" else answer.body)
+            writer.write(head + (answer.body[:len(answer.body) // 2] if kind == "truncate" else answer.body))
         await writer.drain()
 
     def hang_up(self, writer, fault):
