@@ -1,3 +1,5 @@
+import uuid
+
 import boto3
 import pytest
 from botocore.config import Config
@@ -64,8 +66,9 @@ def table(_table):
 
 @pytest.fixture(scope="session")
 def _bucket(_s3):
-    client(as_new(_s3)).create_bucket(Bucket="engine-tests", CreateBucketConfiguration={"LocationConstraint": _s3.region})
-    return "engine-tests"
+    name = f"engine-tests-{uuid.uuid4().hex}"  # the radosgw may be shared
+    client(as_new(_s3)).create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": _s3.region})
+    return name
 
 
 @pytest.fixture

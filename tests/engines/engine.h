@@ -1,5 +1,6 @@
-// A DynamoDB and an S3 for C++ tests: see engines.py. Each is started when it is first asked for, once in a process, and
-// ends with that process, however that ends. Where it cannot be started the test that asked gets an exception saying why.
+// A DynamoDB and an S3 for C++ tests: see engines.py. Each is started when it is first asked for, once in a
+// process, and ends with that process, however that ends. Where it cannot be started the test that asked gets
+// an exception saying why.
 //
 //   auto& dynamodb = engines::dynamodb();
 //   dynamodb.fault(R"({"kind":"throttle","operation":"PutItem","times":2})");
@@ -39,7 +40,8 @@ inline std::filesystem::path program() {
     std::ifstream cache(folder / "CMakeCache.txt");
     const std::string_view key = "CMAKE_HOME_DIRECTORY:INTERNAL=";
     for (std::string line; std::getline(cache, line);) {
-      if (line.starts_with(key)) return std::filesystem::path(line.substr(key.size())) / "tests/engines/engines.py";
+      if (line.starts_with(key))
+        return std::filesystem::path(line.substr(key.size())) / "tests/engines/engines.py";
     }
   }
   throw std::runtime_error("engines.py was not found: name it in SEGMENTS_TEST_ENGINES");
@@ -50,7 +52,8 @@ class Engine {
   explicit Engine(const std::string& kind) : owner_(::getpid()) {
     const std::string script = program();
     int input[2], output[2];
-    if (::pipe2(input, O_CLOEXEC) != 0 || ::pipe2(output, O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
+    if (::pipe2(input, O_CLOEXEC) != 0 || ::pipe2(output, O_CLOEXEC) != 0)
+      throw std::runtime_error("pipe failed");
     keeper_ = ::fork();
     if (keeper_ < 0) throw std::runtime_error("fork failed");
     if (keeper_ == 0) {
@@ -89,7 +92,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   std::string endpoint;  // http://127.0.0.1:PORT, which verifies and spoils
-  std::string direct;    // S3 alone: radosgw itself, for what is too big to pass the gate, which holds every body whole
+  std::string
+      direct;  // S3 alone: radosgw itself, for what is too big to pass the gate, which holds every body whole
   std::string region, access_key, secret_key;
   Credential temporary;  // with a session token
 
@@ -100,18 +104,22 @@ class Engine {
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    std::string request = std::string(verb) + " /__gate/" + std::string(name) +
-                          " HTTP/1.1\r\nHost: gate\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
-                          "\r\n\r\n" + std::string(body);
+    std::string request =
+        std::string(verb) + " /__gate/" + std::string(name) +
+        " HTTP/1.1\r\nHost: gate\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
+        "\r\n\r\n" + std::string(body);
     std::string answer;
     if (::connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-        ::send(connection, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
+        ::send(connection, request.data(), request.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(request.size())) {
       char bytes[4096];
-      for (ssize_t got; (got = ::recv(connection, bytes, sizeof bytes, 0)) > 0;) answer.append(bytes, static_cast<size_t>(got));
+      for (ssize_t got; (got = ::recv(connection, bytes, sizeof bytes, 0)) > 0;)
+        answer.append(bytes, static_cast<size_t>(got));
     }
     ::close(connection);
     const auto head = answer.find("\r\n\r\n");
-    if (!answer.starts_with("HTTP/1.1 200") || head == answer.npos) throw std::runtime_error("the gate says: " + answer);
+    if (!answer.starts_with("HTTP/1.1 200") || head == answer.npos)
+      throw std::runtime_error("the gate says: " + answer);
     return boost::json::parse(std::string_view(answer).substr(head + 4));
   }
   void fault(std::string_view json) const { control("POST", "faults", json); }

@@ -3,8 +3,8 @@
 gate (gate.py) that verifies signatures and spoils requests. What they do otherwise than AWS is in deviations.md.
 
   engines.py run KIND [--dir D]      starts one, prints one line of JSON, and ends it at the end of its standard input
-  engines.py start KIND --dir D      the same, but it stays until
-  engines.py stop --dir D
+  engines.py start KIND --dir D [--with PID]      the same, but it stays until that process ends (any way), or until
+  engines.py stop --dir D                         which fails where nothing runs any more
 KIND is dynamodb or s3. Any number may run at once: each has free ports and a folder of its own. No process outlives its
 keeper, the `run` that started it. Where the variable SEGMENTS_TEST_S3 holds the folder of a started s3, `run s3` takes that
 one's radosgw (buckets are then everybody's) with a gate of its own before it, whose faults are nobody else's.
@@ -107,9 +107,11 @@ def make_credentials():
 def start_dynalite(children):
     if not (node_modules() / "dynalite").is_dir():
         raise Failed(f"dynalite is not in {node_modules()}: run scripts/setup.sh --test")
-    # A socket file: no port to collide on, and no way around the gate. Its path has to be short.
-    sockets = tempfile.mkdtemp(prefix="dynalite-")
-    path = sockets + "/s"
+    # A socket file: no port to collide on, and no way around the gate. Its path has to be below 108 bytes.
+    path, sockets = str(children.folder / "s"), None
+    if len(os.fsencode(path)) > 100:
+        sockets = tempfile.mkdtemp(prefix="dynalite-")
+        path = sockets + "/s"
     process = children.spawn("dynalite", NODE, HERE / "dynalite_server.js", path, 50,
                              env={**os.environ, "NODE_PATH": str(node_modules())})
     wait_until(lambda: os.path.exists(path), 20, "dynalite", [process])
@@ -221,7 +223,7 @@ def start_again_if_a_port_was_taken(start, folder):
                 raise
 
 
-async def keep(kind, folder, behind, detached):
+async def keep(kind, folder, behind, detached, companion):
     """One engine and its gate, from here to the end of the input or a signal."""
     began, main, temporary, children, sockets = time.monotonic(), *make_credentials(), None, None
     described = {"kind": kind, "region": REGION, "dir": str(folder)}
@@ -247,7 +249,7 @@ async def keep(kind, folder, behind, detached):
         (folder / "engine.json.new").write_text(json.dumps(described))
         os.replace(folder / "engine.json.new", folder / "engine.json")
         print(json.dumps(described), flush=True)
-        await wait_for_the_end(detached, children)
+        await wait_for_the_end(detached, companion, children)
     finally:
         if children:
             children.end()
@@ -257,12 +259,17 @@ async def keep(kind, folder, behind, detached):
             (folder / "engine.json").unlink()
 
 
-async def wait_for_the_end(detached, children):
+async def wait_for_the_end(detached, companion, children):
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     if not detached:
         loop.add_reader(0, lambda: None if os.read(0, 4096) else (loop.remove_reader(0), ended.set()))
+    if companion:
+        try:
+            loop.add_reader(os.pidfd_open(companion), ended.set)
+        except ProcessLookupError:
+            ended.set()
     while not ended.is_set():
         for name, process in (children.all if children else {}).items():
             if process.poll() is not None:
@@ -280,14 +287,15 @@ def began_of(pid):
         return None
 
 
-def start(kind, folder):
+def start(kind, folder, companion=None):
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "engine.json").exists():
         stop(folder)
     for old in folder.glob("try-*"):
         shutil.rmtree(old)
     with open(folder / "keeper.out", "wb") as output:
-        keeper = subprocess.Popen([sys.executable, __file__, "run", kind, "--dir", str(folder), "--detached"],
+        keeper = subprocess.Popen([sys.executable, __file__, "run", kind, "--dir", str(folder), "--detached",
+                                   *(["--with", str(companion)] if companion else [])],
                                   stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
     try:
         wait_until((folder / "engine.json").exists, 120, kind, [keeper])
@@ -363,22 +371,25 @@ def main():
         one = verbs.add_parser(verb)
         one.add_argument("kind", choices=("dynamodb", "s3"))
         one.add_argument("--dir", type=pathlib.Path, required=verb == "start")
+        one.add_argument("--with", type=int, dest="companion", metavar="PID")
         one.add_argument("--detached", action="store_true", help=argparse.SUPPRESS)
     verbs.add_parser("stop").add_argument("--dir", type=pathlib.Path, required=True)
     chosen = parser.parse_args()
     folder = chosen.dir and chosen.dir.resolve()
     try:
         if chosen.verb == "start":
-            print(json.dumps(start(chosen.kind, folder)))
+            print(json.dumps(start(chosen.kind, folder, chosen.companion)))
         elif chosen.verb == "stop":
-            print("stopped" if stop(folder) else "nothing was running")
+            stopped = stop(folder)
+            print("stopped" if stopped else "nothing was running")
+            return 0 if stopped else 1
         else:
             behind = None if chosen.detached or chosen.kind != "s3" else os.environ.get("SEGMENTS_TEST_S3")
             with contextlib.ExitStack() as stack:
                 if folder is None:
                     folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segments-engine-")))
                 folder.mkdir(parents=True, exist_ok=True)
-                asyncio.run(keep(chosen.kind, folder, behind, chosen.detached))
+                asyncio.run(keep(chosen.kind, folder, behind, chosen.detached, chosen.companion))
     except Failed as failed:
         print(f"engines: {failed}", file=sys.stderr)
         return 1

@@ -499,10 +499,10 @@ def gone(pids):
     return True
 
 
-def command(*arguments, **environment):
+def command(*arguments, status=0, **environment):
     done = subprocess.run([sys.executable, engines.__file__, *map(str, arguments)], capture_output=True, text=True,
                           env={**os.environ, **environment}, timeout=120)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == status, done.stderr
     return done.stdout
 
 
@@ -512,7 +512,7 @@ def test_start_and_stop_end_exactly_their_own(tmp_path):
     assert command("stop", "--dir", tmp_path / "a") == "stopped\n"
     assert gone(first["pids"].values())
     engines.Running(second).control("GET", "stats")
-    assert command("stop", "--dir", tmp_path / "a") == "nothing was running\n"
+    assert command("stop", "--dir", tmp_path / "a", status=1) == "nothing was running\n"
     again = json.loads(command("start", "dynamodb", "--dir", tmp_path / "b"))  # in place of the one that runs there
     assert gone(second["pids"].values())
     command("stop", "--dir", tmp_path / "b")
@@ -522,7 +522,7 @@ def test_start_and_stop_end_exactly_their_own(tmp_path):
 def test_a_number_given_to_another_process_is_left_alone(tmp_path):
     with subprocess.Popen(["sleep", "60"]) as bystander:
         (tmp_path / "engine.json").write_text(json.dumps({"keeper": bystander.pid, "keeper_began": "1"}))
-        assert command("stop", "--dir", tmp_path) == "nothing was running\n"
+        assert command("stop", "--dir", tmp_path, status=1) == "nothing was running\n"
         assert bystander.poll() is None
         bystander.kill()
 
@@ -532,6 +532,14 @@ def test_no_engine_outlives_a_keeper_that_was_killed(kind, tmp_path):
     described = json.loads(command("start", kind, "--dir", tmp_path, SEGMENTS_TEST_S3=""))
     os.kill(described["keeper"], 9)
     assert gone(described["pids"].values())
+
+
+def test_an_engine_ends_with_the_process_that_it_was_started_for(tmp_path):
+    with subprocess.Popen(["sleep", "60"]) as companion:
+        described = json.loads(command("start", "dynamodb", "--dir", tmp_path, "--with", companion.pid))
+        engines.Running(described).control("GET", "stats")
+        companion.kill()
+        assert gone(described["pids"].values())
 
 
 def test_run_ends_with_its_input(tmp_path):
