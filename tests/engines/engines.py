@@ -227,6 +227,7 @@ async def keep(kind, folder, behind, detached, companion):
     """One engine and its gate, from here to the end of the input or a signal."""
     began, main, temporary, children, sockets = time.monotonic(), *make_credentials(), None, None
     described = {"kind": kind, "region": REGION, "dir": str(folder)}
+    ended = watch_for_the_end(detached, companion)  # from the start: whoever started this may end it at its first word
     try:
         if kind == "dynamodb":
             children, (address, sockets) = start_again_if_a_port_was_taken(start_dynalite, folder)
@@ -249,7 +250,7 @@ async def keep(kind, folder, behind, detached, companion):
         (folder / "engine.json.new").write_text(json.dumps(described))
         os.replace(folder / "engine.json.new", folder / "engine.json")
         print(json.dumps(described), flush=True)
-        await wait_for_the_end(detached, companion, children)
+        await wait_for_the_end(ended, children)
     finally:
         if children:
             children.end()
@@ -259,7 +260,8 @@ async def keep(kind, folder, behind, detached, companion):
             (folder / "engine.json").unlink()
 
 
-async def wait_for_the_end(detached, companion, children):
+def watch_for_the_end(detached, companion):
+    """An event that comes with a signal, with the end of the input, or with the companion's."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
@@ -270,6 +272,10 @@ async def wait_for_the_end(detached, companion, children):
             loop.add_reader(os.pidfd_open(companion), ended.set)
         except ProcessLookupError:
             ended.set()
+    return ended
+
+
+async def wait_for_the_end(ended, children):
     while not ended.is_set():
         for name, process in (children.all if children else {}).items():
             if process.poll() is not None:
