@@ -48,7 +48,7 @@ Millis asked_delay(const HttpResponse& response) {
 // One attempt, and what it means.
 struct Client::Attempt {
   Reply reply;
-  Fault fault = Fault::none;
+  Verdict verdict = Verdict::none;
   bool is_answered = false;
   bool may_have_run = false;
   bool is_timeout = false;
@@ -75,14 +75,14 @@ class Client::Tries {
   // Waits before the next one. False where there is none.
   bool again(const Attempt& failed, const Credentials& used) {
     if (!failed.is_repeatable || (failed.may_have_run && !call_.is_idempotent)) return false;
-    if (failed.fault == Fault::stale_keys) {
+    if (failed.verdict == Verdict::stale_keys) {
       client_.credentials_.refuse(used);
       return !std::exchange(has_renewed_keys_, true);
     }
-    if (failed.fault == Fault::signature)
+    if (failed.verdict == Verdict::signature)
       return failed.has_wrong_time && !std::exchange(has_set_clock_, true);
-    if (failed.fault == Fault::final || ++retries_ >= client_.options_.retry.most_attempts) return false;
-    auto delay = delay_before(client_.options_.retry, failed.fault, retries_, client_.options_.random(),
+    if (failed.verdict == Verdict::final || ++retries_ >= client_.options_.retry.most_attempts) return false;
+    auto delay = delay_before(client_.options_.retry, failed.verdict, retries_, client_.options_.random(),
                               failed.asked_ms);
     if (delay >= left_ms()) return false;
     int cost = failed.is_timeout ? RetryBudget::timeout_cost : RetryBudget::retry_cost;
@@ -113,10 +113,11 @@ Client::Client(Options options, CredentialProvider& credentials)
 
 Reply Client::call(const Call& call) {
   Tries tries(*this, call);
+  const auto hash = call.payload_hash.empty() ? hex_sha256(call.body) : call.payload_hash;
   while (true) {
     bool ran_before = tries.may_have_run();
     auto keys = credentials_.get();
-    auto tried = attempt(call, keys, tries.left_ms());
+    auto tried = attempt(call, keys, hash, tries.left_ms());
     tries.note(tried);
     log_debug("aws.call", {{"service", options_.service},
                            {"operation", call.operation},
@@ -124,11 +125,11 @@ Reply Client::call(const Call& call) {
                            {"code", tried.reply.error_code},
                            {"aws_request_id", tried.reply.request_id},
                            {"attempt", tries.count()}});
-    bool is_over = tried.fault == Fault::none || tried.fault == Fault::final;
+    bool is_over = tried.verdict == Verdict::none || tried.verdict == Verdict::final;
     if (!is_over && tries.again(tried, keys)) continue;
-    bool is_for_good = tried.fault == Fault::stale_keys || tried.fault == Fault::signature;
+    bool is_for_good = tried.verdict == Verdict::stale_keys || tried.verdict == Verdict::signature;
     if (tried.is_answered && (is_over || is_for_good)) {
-      if (tried.fault == Fault::none) tries.succeed();
+      if (tried.verdict == Verdict::none) tries.succeed();
       tried.reply.attempts = tries.count();
       tried.reply.may_have_run_before = ran_before;
       return std::move(tried.reply);
@@ -144,13 +145,13 @@ Reply Client::call(const Call& call) {
   }
 }
 
-Client::Attempt Client::attempt(const Call& call, const Credentials& keys, Millis left_ms) {
-  auto hash = call.payload_hash.empty() ? hex_sha256(call.body) : call.payload_hash;
+Client::Attempt Client::attempt(const Call& call, const Credentials& keys, const std::string& hash,
+                                Millis left_ms) {
   auto outcome = http_.send(options_.origin, sign(call, keys.keys, hash),
                             steady_ms() + std::min(call.attempt_ms, std::max<Millis>(left_ms, 0)));
   Attempt out;
   if (outcome.kind != HttpOutcome::Kind::answered) {
-    out.fault = Fault::transient;
+    out.verdict = Verdict::transient;
     out.may_have_run = outcome.kind == HttpOutcome::Kind::maybe_sent;
     out.is_timeout = outcome.is_timeout;
     out.is_repeatable = outcome.delivered == 0;
@@ -167,15 +168,15 @@ Client::Attempt Client::attempt(const Call& call, const Credentials& keys, Milli
     out.reply.error_code = error.code;
     out.reply.error_message = error.message;
   }
-  out.fault = fault_of(response.status, out.reply.error_code);
+  out.verdict = verdict_of(response.status, out.reply.error_code);
   out.failure = options_.origin.name + " could not do it now (" + out.reply.error_code + ").";
   if (is_damaged(response) && !call.sink) {
     // What a damaged answer says cannot be believed, whatever it is.
-    out.fault = Fault::transient;
+    out.verdict = Verdict::transient;
     out.failure = options_.origin.name + " sent an answer that arrived damaged.";
   }
-  out.may_have_run = out.fault == Fault::transient;
-  if (out.fault == Fault::signature) out.has_wrong_time = adopt_clock(response);
+  out.may_have_run = out.verdict == Verdict::transient;
+  if (out.verdict == Verdict::signature) out.has_wrong_time = adopt_clock(response);
   out.reply.status = response.status;
   out.reply.headers = std::move(response.headers);
   out.reply.body = std::move(response.body);
@@ -216,7 +217,7 @@ PresignedUrl Client::presign(const Call& call, Millis expires_s) {
   auto time = now();
   auto life_s = std::min(expires_s, a_week_s);
   // The token is in the URL, which dies with it.
-  if (keys.expires_at) life_s = std::min(life_s, (*keys.expires_at - options_.clock()) / 1'000);
+  if (keys.expires_at) life_s = std::min(life_s, (*keys.expires_at - time) / 1'000);
   life_s = std::max<Millis>(life_s, 1);
   SigningRequest signing{
       .method = call.method, .path = call.path, .query = call.query, .headers = call.headers};

@@ -86,7 +86,7 @@ class Client {
  private:
   struct Attempt;
   class Tries;
-  Attempt attempt(const Call&, const Credentials&, Millis left_ms);
+  Attempt attempt(const Call&, const Credentials&, const std::string& payload_hash, Millis left_ms);
   HttpRequest sign(const Call&, const Keys&, const std::string& payload_hash) const;
   bool adopt_clock(const HttpResponse&);
   Millis now() const { return options_.clock() + clock_offset_.load(); }

@@ -10,7 +10,7 @@
 namespace segments::aws {
 
 // What an answer says about trying again.
-enum class Fault {
+enum class Verdict {
   none,        // it was carried out
   final,       // refused, and would be again
   refused,     // refused in passing, certainly not carried out
@@ -22,7 +22,7 @@ enum class Fault {
 
 // By AWS's error code ("" where there is none), else by the status. TransactionCanceledException is final
 // here: its reasons, which decide, are the caller's to read.
-Fault fault_of(int status, std::string_view code);
+Verdict verdict_of(int status, std::string_view code);
 
 struct RetryPolicy {
   int most_attempts = 4;  // the first among them
@@ -33,7 +33,7 @@ struct RetryPolicy {
 
 // Full jitter: somewhere between nothing and the bound, by `random` in [0, 1). `retry`: from 1. `asked_ms`:
 // for which the server has asked (0: it has not); believed up to 5 s beyond.
-Millis delay_before(const RetryPolicy&, Fault, int retry, double random, Millis asked_ms);
+Millis delay_before(const RetryPolicy&, Verdict, int retry, double random, Millis asked_ms);
 
 // How much all calls of a client together may retry: where most fail, retries only add to the load. 500
 // tokens; a retry takes 5 (10 after a timeout), a call that succeeds brings back what its last retry took,
