@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import base64
 import contextlib
-import ctypes
 import hashlib
 import json
 import os
@@ -21,26 +20,20 @@ import pathlib
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-import uuid
 
 import gate
+import radosgw
 import sigv4
+from processes import Children, Failed, began_of, state_of, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 REGION = "eu-central-1"
 NODE = "/usr/bin/node"
-KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG
-_libc = ctypes.CDLL(None)
-
-
-class Failed(Exception):
-    """An engine could not be started; the message says why in words for whoever runs the tests."""
 
 
 def node_modules():
@@ -48,52 +41,6 @@ def node_modules():
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
     pinned = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()[:16]
     return cache / "segments-test-engines" / pinned / "node_modules"
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def wait_until(true, seconds, what, processes=()):
-    deadline = time.monotonic() + seconds
-    while not true():
-        for process in processes:
-            if process.poll() is not None:
-                raise Failed(f"{process.args[0]} ended with {process.returncode} while {what} was waited for")
-        if time.monotonic() > deadline:
-            raise Failed(f"{what} did not come within {seconds} s")
-        time.sleep(0.02)
-
-
-class Children:
-    """The processes of one engine. They are killed, not asked: all that they know is in memory and for this test alone."""
-
-    def __init__(self, folder):
-        self.folder, self.all = folder, {}
-
-    def spawn(self, name, *arguments, env=None):
-        with open(self.folder / f"{name}.out", "wb") as output:
-            self.all[name] = subprocess.Popen(
-                [str(one) for one in arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                cwd=self.folder, env=env, preexec_fn=lambda: _libc.prctl(KILL_WITH_PARENT, signal.SIGKILL))
-        return self.all[name]
-
-    def call(self, name, *arguments):
-        process = self.spawn(name, *arguments)
-        status = process.wait(60)
-        del self.all[name]
-        if status:
-            said = (self.folder / f"{name}.out").read_text(errors="replace")[-2000:]
-            raise Failed(f"{arguments[0]} ended with {status}:\n{said}")
-
-    def end(self):
-        for process in self.all.values():
-            process.kill()
-        for process in self.all.values():
-            process.wait()
-        self.all.clear()
 
 
 def make_credentials():
@@ -116,99 +63,6 @@ def start_dynalite(children):
                              env={**os.environ, "NODE_PATH": str(node_modules())})
     wait_until(lambda: os.path.exists(path), 20, "dynalite", [process])
     return path, sockets
-
-
-CEPH = """[global]
-fsid = {fsid}
-mon host = [v1:127.0.0.1:{mon_port}]
-public addr = 127.0.0.1
-cluster addr = 127.0.0.1
-auth cluster required = none
-auth service required = none
-auth client required = none
-keyring = /dev/null
-run dir = {folder}/run
-admin socket = $run_dir/$name.asok
-pid file = $run_dir/$name.pid
-log file = {folder}/log/$name.log
-mon cluster log file = {folder}/log/cluster.log
-mon data = {folder}/mon
-osd data = {folder}/osd
-debug default = 0
-debug rocksdb = 0
-osd objectstore = memstore
-memstore device bytes = 8589934592
-osd pool default size = 1
-osd pool default min size = 1
-osd pool default pg num = 1
-osd pool default pgp num = 1
-osd pool default pg autoscale mode = off
-osd crush chooseleaf type = 0
-osd crush update on start = false
-osd class update on start = false
-mon allow pool size one = true
-mon max pg per osd = 2000
-mon data avail crit = 1
-paxos min wait = 0
-paxos propose interval = 0.01
-ms bind msgr2 = false
-ms tcp nodelay = true
-[client.rgw.a]
-rgw data = {folder}/rgw
-# Without nodelay each small answer costs 40 ms.
-rgw frontends = beast endpoint=127.0.0.1:{rgw_port} tcp_nodelay=1
-rgw thread pool size = 128
-rgw enable usage log = false
-rgw enable ops log = false
-rgw gc max objs = 7
-rgw lc max objs = 3
-"""
-
-
-def ask_mon(cluster, **command):
-    status, output, said = cluster.mon_command(json.dumps({**command, "format": "json"}), b"", timeout=20)
-    if status:
-        raise Failed(f"the monitor refuses {command}: {said}")
-    return json.loads(output or b"{}")
-
-
-def start_radosgw(children, credential):
-    """The port of a radosgw whose one user has that key. The commands that `ceph` would send go through librados, for each
-    start of `ceph` costs half a second; CRUSH is filled by hand, for the daemon that would do it waits for a manager."""
-    try:
-        import rados
-    except ImportError:
-        raise Failed("python3-rados is not there: run scripts/setup.sh --test") from None
-    folder = children.folder
-    for name in ("mon", "osd", "run", "log", "rgw"):
-        (folder / name).mkdir()
-    fsid, osd_id, mon_port, rgw_port = uuid.uuid4(), uuid.uuid4(), free_port(), free_port()
-    conf = folder / "ceph.conf"
-    conf.write_text(CEPH.format(folder=folder, fsid=fsid, mon_port=mon_port, rgw_port=rgw_port))
-    children.call("monmap", "monmaptool", "--create", "--fsid", fsid, "--addv", "a", f"[v1:127.0.0.1:{mon_port}]", folder / "monmap")
-    children.call("mkfs-mon", "ceph-mon", "-c", conf, "-i", "a", "--mkfs", "--monmap", folder / "monmap", "--keyring", "/dev/null")
-    mon = children.spawn("mon", "ceph-mon", "-c", conf, "-i", "a", "-f")
-    cluster = rados.Rados(conffile=str(conf), name="client.admin")
-    cluster.connect(timeout=20)
-    try:
-        ask_mon(cluster, prefix="osd new", uuid=str(osd_id))
-        children.call("mkfs-osd", "ceph-osd", "-c", conf, "-i", "0", "--mkfs", "--osd-uuid", osd_id)
-        osd = children.spawn("osd", "ceph-osd", "-c", conf, "-i", "0", "-f")
-        wait_until(lambda: ask_mon(cluster, prefix="osd stat")["num_up_osds"], 30, "the OSD", [mon, osd])
-        ask_mon(cluster, prefix="osd crush add", id=0, weight=1.0, args=["root=default"])
-    finally:
-        cluster.shutdown()
-    rgw = children.spawn("rgw", "radosgw", "-c", conf, "-n", "client.rgw.a", "-f")
-    wait_until(lambda: answers(rgw_port), 60, "radosgw", [mon, osd, rgw])
-    children.call("user", "radosgw-admin", "-c", conf, "user", "create", "--uid=segments", "--display-name=segments",
-                  f"--access-key={credential.access_key}", f"--secret={credential.secret_key}")
-    return rgw_port
-
-
-def answers(port):
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
 
 
 def start_again_if_a_port_was_taken(start, folder):
@@ -237,7 +91,7 @@ async def keep(kind, folder, behind, detached, companion):
                 shared = json.loads((pathlib.Path(behind) / "engine.json").read_text())
                 main.access_key, main.secret_key, address = shared["access_key"], shared["secret_key"], shared["direct"].removeprefix("http://")
             else:
-                children, port = start_again_if_a_port_was_taken(lambda mine: start_radosgw(mine, main), folder)
+                children, port = start_again_if_a_port_was_taken(lambda mine: radosgw.start(mine, main), folder)
                 address = f"127.0.0.1:{port}"
             described["direct"] = f"http://{address}"  # radosgw itself, which verifies too: for what is too big to pass the gate
             doorman = gate.Gate(kind, address, [main, temporary], REGION, resign=main)
@@ -285,14 +139,6 @@ async def wait_for_the_end(ended, children):
             await asyncio.wait_for(ended.wait(), 1)
 
 
-def began_of(pid):
-    """When that process began, in the kernel's ticks: a number with which a pid that was given again is told from the first."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return None
-
-
 def start(kind, folder, companion=None):
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "engine.json").exists():
@@ -327,12 +173,6 @@ def stop(folder):
             return True
         signal.pidfd_send_signal(process, signal.SIGKILL)  # the engine goes with it
     return True
-
-
-def state_of(pid):
-    with contextlib.suppress(OSError):
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return "Z"
 
 
 class Running:

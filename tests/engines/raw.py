@@ -1,14 +1,21 @@
-"""Requests signed by botocore and then spoilt by hand, sent byte for byte."""
+"""Requests signed by botocore and then spoilt by hand, sent byte for byte, and other ways of asking without boto3's manners."""
 import datetime
 import http.client
 import json
 import re
+import socket
+import struct
+import time
+import urllib.error
 import urllib.parse
+import urllib.request
 from unittest import mock
 
 import botocore.auth
+import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 
 
 class Signed:
@@ -65,3 +72,26 @@ def code_of(kind, said):
         return json.loads(said).get("__type", "").rpartition("#")[2]
     found = re.search(rb"<Code>([^<]*)", said)
     return found[1].decode() if found else ""
+
+
+def code(call, *arguments, **named):
+    with pytest.raises(ClientError) as raised:
+        call(*arguments, **named)
+    return raised.value.response["ResponseMetadata"]["HTTPStatusCode"], raised.value.response["Error"]["Code"]
+
+
+def fetch(url, method="GET", data=None, headers=()):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data=data, method=method, headers=dict(headers)), timeout=20) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, code_of("s3", error.read())
+
+
+def reset_in_mid_body(address, request):
+    connection = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+    connection.connect(address)
+    connection.sendall(request)
+    time.sleep(0.05)  # lets the other side take the half; that it took less only makes the test easier on it
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()

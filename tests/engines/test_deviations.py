@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 import engines
+import processes
 from conftest import client
-from raw import Signed
-from test_engines import code, reset_in_mid_body
+from raw import Signed, code, reset_in_mid_body
 
 UNKNOWN = (400, "UnknownOperationException")
 
@@ -57,7 +57,7 @@ def test_dynalite_shows_no_old_item_on_a_failed_condition(dynamodb, table):
 
 
 def test_dynalite_without_the_gate_checks_no_signature_and_dies_of_a_reset(tmp_path):
-    children = engines.Children(tmp_path)
+    children = processes.Children(tmp_path)
     try:
         path, _ = engines.start_dynalite(children)
         forged = (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Date: 20150101T000000Z\r\n"
