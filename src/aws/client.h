@@ -18,7 +18,8 @@ struct Call {
   std::string method = "POST";
   std::string path = "/";  // decoded
   Query query = {};        // decoded
-  Headers headers = {};  // signed; without those that are made here (host, x-amz-date, …-sha256, …-token)
+  Headers headers =
+      {};  // signed; without those made here (host, content-length, x-amz-date, …-sha256, …-token)
   Body body = {};
   std::string payload_hash =
       {};  // SHA-256 of the body in hex, or unsigned_payload; empty: the body is read for it

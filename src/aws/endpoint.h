@@ -19,7 +19,8 @@ struct Endpoint {
 };
 
 // `service` is the name in AWS's host names and variables ("dynamodb", "s3", "sts"), `name` what errors call
-// it. AWS_ENDPOINT_URL_{SERVICE}, then AWS_ENDPOINT_URL, then AWS's own address in the region. Throws
+// it. AWS_ENDPOINT_URL_{SERVICE}, then AWS_ENDPOINT_URL, then AWS's own address in the region: in the usual
+// partition or China's; the isolated ones, dual-stack and FIPS addresses are given by those variables. Throws
 // Error{invalid} for a URL that is none.
 Endpoint endpoint_of(std::string_view service, std::string_view name, std::string_view region,
                      const Environment&);
