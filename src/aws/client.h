@@ -28,7 +28,7 @@ struct Call {
   bool may_fail_in_success =
       false;                  // a 2xx answer may hold an <Error> (S3: CompleteMultipartUpload, CopyObject)
   Sink sink = {};             // takes the body of a 2xx answer; once it got a byte, nothing is tried again
-  Millis most_ms = 10'000;    // for all attempts together
+  Millis most_ms = 10'000;    // for all attempts together; not counted: fetching keys
   Millis attempt_ms = 5'000;  // for one, from connecting to the answer's last byte
 };
 
