@@ -23,7 +23,7 @@ Answer dynamodb_error(int status, const std::string& code, Headers headers = {})
       status, R"({"__type":"com.amazonaws.dynamodb.v20120810#)" + code + R"(","message":"why"})", headers)};
 }
 
-Answer ok() {
+Answer done() {
   return {http_answer(200, "{}", {{"x-amz-crc32", "2745614147"}, {"x-amzn-RequestId", "R1"}})};
 }
 
@@ -65,7 +65,7 @@ class AwsClient : public testing::Test, protected TestEnvironment {
 };
 
 TEST_F(AwsClient, SendsASignedCall) {
-  TestHttpServer server([](const Received&) { return ok(); });
+  TestHttpServer server([](const Received&) { return done(); });
   wall = 1'440'938'160'000;  // 2015-08-30T12:36:00Z
   Client client(options(server), credentials);
   auto call = put_item(true);
@@ -167,7 +167,7 @@ TEST_F(AwsClient, RepeatsWhatMayBeRepeated) {
   for (const auto& failure : failures)
     for (bool is_idempotent : {true, false}) {
       SCOPED_TRACE(failure.name + std::string(is_idempotent ? ", idempotent" : ", once only"));
-      TestHttpServer server([&](const Received& r) { return r.number < 2 ? failure.answer : ok(); });
+      TestHttpServer server([&](const Received& r) { return r.number < 2 ? failure.answer : done(); });
       Client client(options(server), credentials);
       if (is_idempotent || !failure.may_have_run) {
         auto reply = client.call(put_item(is_idempotent));
@@ -197,7 +197,7 @@ TEST_F(AwsClient, NeverCountsTwice) {
     const auto& failure = failures[random() % std::size(failures)];
     bool fails = random() % 2 == 0;
     if (!fails || failure.may_have_run) ++carried_out[request.body];
-    return fails ? failure.answer : ok();
+    return fails ? failure.answer : done();
   });
   auto many = options(server);
   many.sleep = [](Millis) {};
@@ -234,10 +234,10 @@ TEST_F(AwsClient, NeverCountsTwice) {
 TEST_F(AwsClient, RepeatsWhatWasNotSent) {
   int port;
   {
-    TestHttpServer gone([](const Received&) { return ok(); });
+    TestHttpServer gone([](const Received&) { return done(); });
     port = gone.port();
   }
-  TestHttpServer server([](const Received&) { return ok(); });
+  TestHttpServer server([](const Received&) { return done(); });
   auto nowhere = options(server);
   nowhere.origin.port = port;
   Client client(nowhere, credentials);
@@ -270,7 +270,7 @@ TEST_F(AwsClient, DoesNotWaitPastItsTime) {
 }
 
 TEST_F(AwsClient, EndsAnAttemptInItsTime) {
-  TestHttpServer server([](const Received& r) { return r.number < 2 ? Answer{"", Then::hold} : ok(); });
+  TestHttpServer server([](const Received& r) { return r.number < 2 ? Answer{"", Then::hold} : done(); });
   Client client(options(server), credentials);
   auto call = put_item(true);
   call.attempt_ms = 40;
@@ -290,7 +290,7 @@ TEST_F(AwsClient, StopsWhereTheBudgetIsUsedUp) {
 }
 
 TEST_F(AwsClient, FillsTheBudgetBySuccess) {
-  TestHttpServer server([](const Received&) { return ok(); });
+  TestHttpServer server([](const Received&) { return done(); });
   Client client(options(server), credentials);
   client.budget().take(500);
   for (int i = 0; i < 7; ++i) client.call(put_item(true));
@@ -305,7 +305,7 @@ TEST_F(AwsClient, RenewsKeysOnce) {
   CredentialProvider provider(with_clock);
   TestHttpServer server([](const Received& request) {
     bool is_new = request.header("authorization").find("Credential=new/") != std::string::npos;
-    return is_new ? ok() : dynamodb_error(400, "ExpiredTokenException");
+    return is_new ? done() : dynamodb_error(400, "ExpiredTokenException");
   });
   Client client(options(server), provider);
   EXPECT_EQ(client.call(put_item(false)).error_code, "ExpiredTokenException");  // the file still has the same
@@ -323,7 +323,7 @@ TEST_F(AwsClient, SetsAWrongClockOnce) {
   wall = theirs - 3 * 3'600'000;
   TestHttpServer server([](const Received& request) {
     bool is_right = request.header("x-amz-date") == "20151016T125320Z";
-    return is_right ? ok()
+    return is_right ? done()
                     : dynamodb_error(400, "InvalidSignatureException",
                                      {{"Date", "Fri, 16 Oct 2015 12:53:20 GMT"}});
   });
@@ -371,7 +371,7 @@ TEST_F(AwsClient, SeesAnErrorInASuccess) {
 }
 
 TEST_F(AwsClient, PresignsNoLongerThanItsKeysLive) {
-  TestHttpServer server([](const Received&) { return ok(); });
+  TestHttpServer server([](const Received&) { return done(); });
   wall = 1'369'353'600'000;  // 2013-05-24T00:00:00Z
   auto for_s3 = options(server);
   for_s3.service = "s3";

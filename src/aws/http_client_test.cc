@@ -19,10 +19,6 @@ using Then = TestHttpServer::Then;
 using Answer = TestHttpServer::Answer;
 using Received = TestHttpServer::Received;
 
-Millis soon() {
-  return steady_ms() + 20'000;
-}
-
 HttpRequest post(std::string body, bool is_repeatable = false) {
   HttpRequest out;
   out.method = "POST";
@@ -152,6 +148,8 @@ TEST(HttpClient, RefusesWhatIsNoWholeAnswer) {
       "SSH-2.0-OpenSSH_9.2\r\n",                                             //
       std::string("\x16\x03\x01\x02\x00\x01\x00", 7),                        // TLS
       "HTTP/1.1 200 OK\r\nA\r\nContent-Length: 0\r\n\r\n",                   // a line without colon
+      "HTTP/1.1 020 OK\r\nContent-Length: 0\r\n\r\n",
+      "HTTP/1.1 999 OK\r\nContent-Length: 0\r\n\r\n",
       "HTTP/1.1 20x OK\r\nContent-Length: 0\r\n\r\n",
   };
   for (const auto& sample : samples)

@@ -17,10 +17,6 @@ using Then = TestHttpServer::Then;
 using Answer = TestHttpServer::Answer;
 using Received = TestHttpServer::Received;
 
-Millis soon() {
-  return steady_ms() + 20'000;
-}
-
 HttpRequest request_of(std::string method, bool is_repeatable, std::string body = "x") {
   HttpRequest out;
   out.method = std::move(method);
@@ -29,7 +25,7 @@ HttpRequest request_of(std::string method, bool is_repeatable, std::string body 
   return out;
 }
 
-Answer ok(Then then = Then::keep) {
+Answer ok_then(Then then = Then::keep) {
   return {http_answer(200, "ok"), then};
 }
 
@@ -41,7 +37,7 @@ INSTANTIATE_TEST_SUITE_P(, HttpReuse, testing::Bool(),
                          [](const auto& info) { return info.param ? "Repeatable" : "OnlyOnce"; });
 
 TEST_P(HttpReuse, KeepsAConnection) {
-  TestHttpServer server([](const Received&) { return ok(); });
+  TestHttpServer server([](const Received&) { return ok_then(); });
   HttpClient client;
   for (int i = 0; i < 50; ++i)
     EXPECT_EQ(client.send(server.origin(), request(), soon()).kind, Kind::answered);
@@ -50,7 +46,7 @@ TEST_P(HttpReuse, KeepsAConnection) {
 }
 
 TEST_P(HttpReuse, TakesAnotherWhereTheServerHasClosed) {
-  TestHttpServer server([](const Received&) { return ok(Then::close); });
+  TestHttpServer server([](const Received&) { return ok_then(Then::close); });
   HttpClient client;
   for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(client.send(server.origin(), request(), soon()).kind, Kind::answered);
@@ -61,9 +57,9 @@ TEST_P(HttpReuse, TakesAnotherWhereTheServerHasClosed) {
 }
 
 TEST_P(HttpReuse, TakesAnotherWhereTheServerHasReset) {
-  TestHttpServer server([](const Received&) { return ok(Then::keep); });
+  TestHttpServer server([](const Received&) { return ok_then(Then::keep); });
   TestHttpServer resetting(
-      [](const Received& request) { return ok(request.on_connection == 0 ? Then::keep : Then::reset); });
+      [](const Received& request) { return ok_then(request.on_connection == 0 ? Then::keep : Then::reset); });
   HttpClient client;
   EXPECT_EQ(client.send(resetting.origin(), request(), soon()).kind, Kind::answered);
   EXPECT_EQ(client.send(resetting.origin(), request(), soon()).kind, Kind::answered);
@@ -76,7 +72,7 @@ TEST_P(HttpReuse, TakesAnotherWhereTheServerHasReset) {
 // The server gives a kept connection up in the very moment in which the request arrives, without reading it.
 // The client cannot tell this from the next case, and so does not send again.
 TEST_P(HttpReuse, SendsNothingAgainThatWasNotRead) {
-  TestHttpServer server([](const Received&) { return ok(Then::reset_when_readable); });
+  TestHttpServer server([](const Received&) { return ok_then(Then::reset_when_readable); });
   HttpClient client;
   int answered = 0, maybe = 0;
   for (int i = 0; i < 40; ++i) {
@@ -92,7 +88,8 @@ TEST_P(HttpReuse, SendsNothingAgainThatWasNotRead) {
 
 TEST_P(HttpReuse, SendsNothingAgainThatWasReadAndNotAnswered) {
   TestHttpServer server([](const Received& request) {
-    return request.on_connection == 0 ? ok() : Answer{"", request.number % 3 ? Then::close : Then::reset};
+    return request.on_connection == 0 ? ok_then()
+                                      : Answer{"", request.number % 3 ? Then::close : Then::reset};
   });
   HttpClient client;
   int maybe = 0;
@@ -125,7 +122,7 @@ TEST_P(HttpReuse, LeavesAConnectionWithMoreThanAnAnswer) {
 }
 
 TEST_P(HttpReuse, LeavesAConnectionThatIsTooOldOrIdleForTooLong) {
-  TestHttpServer server([](const Received&) { return ok(); });
+  TestHttpServer server([](const Received&) { return ok_then(); });
   std::atomic<Millis> now = 1'000;
   HttpClient::Options options;
   options.clock = [&] { return now.load(); };
@@ -155,7 +152,8 @@ TEST_P(HttpReuse, BelievesAServerThatClosesSooner) {
 }
 
 TEST(HttpPool, KeepsConnectionsByOrigin) {
-  TestHttpServer one([](const Received&) { return ok(); }), two([](const Received&) { return ok(); });
+  TestHttpServer one([](const Received&) { return ok_then(); }),
+      two([](const Received&) { return ok_then(); });
   HttpClient client;
   for (int i = 0; i < 6; ++i) client.send((i % 2 ? one : two).origin(), request_of("GET", true, ""), soon());
   EXPECT_EQ(one.connections(), 1);
@@ -168,7 +166,7 @@ TEST(HttpPool, KeepsNoMoreThanItShould) {
   TestHttpServer server([&](const Received&) {
     ++at_once;
     while (at_once % 8 != 0) std::this_thread::yield();
-    return ok();
+    return ok_then();
   });
   HttpClient::Options options;
   options.most_idle = 3;

@@ -12,18 +12,18 @@ namespace segments::aws {
 
 namespace {
 
-bool is_blank(char c) {
+bool is_indent(char c) {
   return c == ' ' || c == '\t';
 }
 
 // Without a comment, which begins at a blank and # or ;.
 std::string_view without_comment(std::string_view text) {
   for (std::size_t i = 1; i < text.size(); ++i)
-    if ((text[i] == '#' || text[i] == ';') && is_blank(text[i - 1])) return text.substr(0, i);
+    if ((text[i] == '#' || text[i] == ';') && is_indent(text[i - 1])) return text.substr(0, i);
   return text;
 }
 
-std::string read_file(const std::string& path) {
+std::string read_whole(const std::string& path) {
   errno = 0;
   std::ifstream in(path, std::ios::binary);
   if (!in && (errno == ENOENT || errno == ENOTDIR)) return "";
@@ -36,9 +36,9 @@ std::string read_file(const std::string& path) {
 }
 
 IniFile read_ini(const Environment& environment, const char* variable, const char* beneath_home) {
-  if (auto path = find_variable(environment, variable)) return parse_ini(read_file(*path));
+  if (auto path = find_variable(environment, variable)) return parse_ini(read_whole(*path));
   auto home = find_variable(environment, "HOME");
-  return home ? parse_ini(read_file(*home + beneath_home)) : IniFile();
+  return home ? parse_ini(read_whole(*home + beneath_home)) : IniFile();
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ IniFile parse_ini(std::string_view text) {
   IniFile out;
   std::map<std::string, std::string>* section = nullptr;
   for (const auto& line : split(text, '\n')) {
-    if (line.empty() || is_blank(line[0]) || line[0] == '#' || line[0] == ';') continue;
+    if (line.empty() || is_indent(line[0]) || line[0] == '#' || line[0] == ';') continue;
     if (line[0] == '[') {
       auto end = line.find(']');
       section = nullptr;

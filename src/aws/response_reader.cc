@@ -63,6 +63,7 @@ class ResponseReader::Parser final : public beast_http::basic_parser<false> {
   void on_finish_impl(error_code&) override {}
 
   const char* fault_of_head() const {
+    if (response.status < 100 || response.status > 599) return "an answer with a status that is none";
     if (lengths_ > 1) return "an answer with two lengths";
     if (is_transfer_encoded_ && (lengths_ > 0 || !chunked() || version_ < 11))
       return "an answer whose length is told in two ways, or in one that is not known";

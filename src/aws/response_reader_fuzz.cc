@@ -10,7 +10,8 @@ namespace {
 
 using segments::aws::ResponseReader;
 
-// All that is read, fed in pieces of `step` bytes; "!" where it was refused.
+// All that is read, fed in pieces of `step` bytes; "!" where that is no whole answer (whether the rest is
+// waited for or refused at once depends on the pieces).
 std::string read_all(std::string_view bytes, std::size_t step, bool is_head, bool has_sink) {
   std::string out;
   segments::aws::Sink sink;
@@ -25,7 +26,7 @@ std::string read_all(std::string_view bytes, std::size_t step, bool is_head, boo
     return "!";
   }
   if (reader.delivered() != sunk.size()) std::abort();
-  if (!reader.is_done()) return "?";
+  if (!reader.is_done()) return "!";
   auto response = reader.take();
   if (response.body.size() > 2048 || response.status < 200) std::abort();
   out = std::to_string(response.status) + response.body + '|' + sunk;

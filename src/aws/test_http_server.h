@@ -20,6 +20,7 @@
 #include "aws/headers.h"
 #include "aws/origin.h"
 #include "base/text.h"
+#include "base/time.h"
 
 namespace segments::aws {
 
@@ -223,6 +224,11 @@ class TestHttpServer {
   std::vector<std::thread> serving_;  // by the accepting thread, and when it has ended
   std::thread accepting_;
 };
+
+// A deadline that is met unless something hangs.
+inline Millis soon() {
+  return steady_ms() + 20'000;
+}
 
 // A whole response.
 inline std::string http_answer(int status, const std::string& body, const Headers& headers = {}) {
