@@ -20,6 +20,8 @@ using redis::Command;
 namespace {
 
 // A queue's name stands as it is in what `unacked` keeps, and a script reads it there.
+constexpr Millis week_ms = 7 * 24 * 3'600'000;  // how long a revocation is kept
+
 void check_queue_name(const std::string& name) {
   if (name.empty() || name.size() > 255 || !is_utf8(name) || has_control(name) ||
       name.find_first_of("\"\\") != name.npos)
@@ -118,7 +120,6 @@ std::vector<std::string> CeleryQueue::given_up_by_expiry(std::span<const std::st
 
 std::size_t CeleryQueue::revoke_tasks(std::span<const std::string> task_ids, bool expired, Millis at) {
   if (task_ids.empty()) return 0;
-  constexpr Millis week_ms = 7 * 24 * 3'600'000;
   std::vector<std::string> given(task_ids.size());
   if (expired) given = given_up_by_expiry(task_ids);
   ScriptCall call;
@@ -138,7 +139,6 @@ std::size_t CeleryQueue::revoke_tasks(std::span<const std::string> task_ids, boo
 
 void CeleryQueue::drop_later(std::span<const std::string> task_ids) {
   if (task_ids.empty()) return;
-  constexpr Millis week_ms = 7 * 24 * 3'600'000;
   Millis until = now() + week_ms;
   Command command("ZADD");
   command.add(keys::revoked);

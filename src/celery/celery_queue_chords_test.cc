@@ -26,16 +26,7 @@ TEST_F(CeleryChordTest, each_part_of_a_chord_is_recorded_though_its_size_cannot_
 
 TEST_F(CeleryChordTest, parts_of_a_chord_that_end_at_the_same_time_do_not_wait_for_each_other) {
   constexpr int parts = 120, workers = 6;
-  client.ask({"SET", keys::chord_size("g"), std::to_string(parts)});
-  for (int i = 0; i < parts; ++i) {
-    auto part = add_message("p" + std::to_string(i));
-    part.group = "g";
-    part.group_index = i;
-    part.embed.put(
-        "chord",
-        *read_json(R"({"task": "tasks.add", "args": [], "kwargs": {}, "options": {"task_id": "body"}})"));
-    push(part);
-  }
+  push_chord(parts);
   auto tasks = own.queue.lease_tasks("w", parts, lease_ms);
   ASSERT_EQ(tasks.size(), std::size_t{parts});
   own.queue.finish(tasks[0], "0");

@@ -86,19 +86,9 @@ TEST_F(CeleryPeersTest, a_python_workers_outcomes_are_taken_over) {
 }
 
 // The last part publishes the body, whoever else brings a part at the same moment.
-
 TEST_F(CeleryPeersTest, a_chord_whose_parts_end_together_goes_on_once) {
   constexpr int parts = 240, workers = 4;
-  client.ask({"SET", keys::chord_size("g"), std::to_string(parts)});
-  for (int i = 0; i < parts; ++i) {
-    auto part = add_message("p" + std::to_string(i));
-    part.group = "g";
-    part.group_index = i;
-    part.embed.put(
-        "chord",
-        *read_json(R"({"task": "tasks.add", "args": [], "kwargs": {}, "options": {"task_id": "body"}})"));
-    push(part);
-  }
+  push_chord(parts);
   std::vector<std::thread> threads;
   for (int n = 0; n < workers; ++n)
     threads.emplace_back([&, n] {
@@ -148,7 +138,5 @@ TEST_F(CeleryPeersTest, a_revoked_run_does_not_hold_up_its_chord) {
   EXPECT_EQ(meta->exception()->type, "ChordError");
   expect_nothing_held();
 }
-
-// Messages that kill a Python worker among them.
 
 }  // namespace segments::celery

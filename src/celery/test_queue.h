@@ -100,6 +100,19 @@ class CeleryPeersTest : public CeleryQueueTest {
     return options;
   }
   void push(const TaskMessage& message) { client.ask({"LPUSH", "celery", encode_message(message)}); }
+  // The parts "p0", "p1", ... of the chord "g", whose task after them has the id "body".
+  void push_chord(int parts) {
+    client.ask({"SET", keys::chord_size("g"), std::to_string(parts)});
+    for (int i = 0; i < parts; ++i) {
+      auto part = add_message("p" + std::to_string(i));
+      part.group = "g";
+      part.group_index = i;
+      part.embed.put(
+          "chord",
+          *read_json(R"({"task": "tasks.add", "args": [], "kwargs": {}, "options": {"task_id": "body"}})"));
+      push(part);
+    }
+  }
   // As a Python worker holds it since `seconds` ago.
   void hold(const std::string& tag, const std::string& value, int seconds) {
     client.ask({"HSET", "unacked", tag, value});

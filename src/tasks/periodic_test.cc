@@ -19,13 +19,7 @@ class PeriodicTest : public WorldTest {
   static constexpr Millis hour_ms = 3'600'000, day_ms = 24 * hour_ms;
 
   std::string create(int number, std::vector<SocialMediaUsage> posts, const std::string& user = "alice") {
-    Segment segment;
-    segment.video_id = "video-of-" + user;
-    segment.user_id = user;
-    segment.segment_id = make_numbered_segment_id(segment.video_id, number);
-    segment.segment_number = number;
-    segment.s3_key = "processed/x/" + segment.segment_id;
-    segment.created_at = segment.updated_at = now_text();
+    Segment segment = make_segment(number, user);
     segment.social_media_usage = std::move(posts);
     EXPECT_EQ(world.services.segments.create_segment(segment).kind, CreateOutcome::Kind::created);
     return segment.segment_id;

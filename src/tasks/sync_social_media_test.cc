@@ -38,13 +38,7 @@ class SyncTest : public WorldTest {
     world.platforms[SocialMediaPlatform::tiktok] = std::move(platform);
   }
   std::string create(int number, const std::string& user = "alice") {
-    Segment segment;
-    segment.video_id = "video-of-" + user;
-    segment.user_id = user;
-    segment.segment_id = make_numbered_segment_id(segment.video_id, number);
-    segment.segment_number = number;
-    segment.s3_key = "processed/x/" + segment.segment_id;
-    segment.created_at = segment.updated_at = now_text();
+    Segment segment = make_segment(number, user);
     world.services.segments.create_segment(segment);
     return segment.segment_id;
   }

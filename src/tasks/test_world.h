@@ -13,8 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "base/time.h"
 #include "embedded_queue/embedded_queue.h"
 #include "media/cut.h"
+#include "model/segment.h"
 #include "objects/directory.h"
 #include "services/services.h"
 #include "social/simulator.h"
@@ -135,6 +137,17 @@ class World {
 
 class WorldTest : public ::testing::Test {
  protected:
+  // Not stored yet.
+  static Segment make_segment(int number, const std::string& user) {
+    Segment segment;
+    segment.video_id = "video-of-" + user;
+    segment.user_id = user;
+    segment.segment_id = make_numbered_segment_id(segment.video_id, number);
+    segment.segment_number = number;
+    segment.s3_key = "processed/x/" + segment.segment_id;
+    segment.created_at = segment.updated_at = now_text();
+    return segment;
+  }
   Folder folder;
   World world{folder.path};
 };
