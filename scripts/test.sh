@@ -10,17 +10,20 @@ quick=${1:-}
 passed=0 failed=0 skipped=0
 logs=$(mktemp -d)
 trap 'kill ${builder:-} 2>/dev/null; rm -rf "$logs"' EXIT
+. scripts/failures.sh
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
 
 step() { printf '\n== %s (%s)\n' "$1" "$(date +%T)"; }
-verdict() { # verdict NAME STATUS: counts one check that is a whole command
-  if [ "$2" = 0 ]; then passed=$((passed + 1)); echo "ok    $1"; else failed=$((failed + 1)); echo "FAIL  $1"; fi
+verdict() { # verdict NAME STATUS [LOG]: counts one check that is a whole command, whose output is in LOG
+  if [ "$2" = 0 ]; then passed=$((passed + 1)); echo "ok    $1"; return; fi
+  failed=$((failed + 1)); echo "FAIL  $1"
+  essence "${3:-/dev/null}" | remember "$1"
 }
 count_ctest() { # reads ctest's summary out of $1; $2: ctest's status
   local total bad
   total=$(sed -n 's/^.*tests failed out of \([0-9]*\)$/\1/p' "$1" | tail -1)
   bad=$(sed -n 's/^.*tests passed, \([0-9]*\) tests failed out of.*$/\1/p' "$1" | tail -1)
-  if [ -z "$total" ] || [ "$total" = 0 ]; then verdict "ctest ran" 1; return; fi
+  if [ -z "$total" ] || [ "$total" = 0 ]; then verdict "ctest ran" 1 "$1"; return; fi
   passed=$((passed + total - bad)); failed=$((failed + bad))
 }
 run_ctest() { # run_ctest PRESET [ctest arguments]
@@ -29,21 +32,25 @@ run_ctest() { # run_ctest PRESET [ctest arguments]
   local status=$?
   [ $status = 0 ] && tail -4 "$logs/$preset.ctest" || grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed' "$logs/$preset.ctest" | tail -400
   count_ctest "$logs/$preset.ctest" $status
+  [ $status = 0 ] || remember_ctest "$preset" "$logs/$preset.ctest"
 }
-finish() { printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"; [ "$failed" = 0 ] && [ "$passed" != 0 ]; exit $?; }
+finish() { tell_failures; printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"; [ "$failed" = 0 ] && [ "$passed" != 0 ]; exit $?; }
 
 step "set-up"
-if [ "$quick" = --quick ]; then scripts/setup.sh --test; else scripts/setup.sh --test --fuzz; fi || { verdict "set-up" 1; finish; }
-scripts/fetch_videos.sh >"$logs/videos" 2>&1; verdict "the real test videos are there" $?
+if [ "$quick" = --quick ]; then scripts/setup.sh --test; else scripts/setup.sh --test --fuzz; fi 2>&1 | tee "$logs/setup"
+[ "${PIPESTATUS[0]}" = 0 ] || { verdict "set-up" 1 "$logs/setup"; finish; }
+scripts/fetch_videos.sh >"$logs/videos" 2>&1; verdict "the real test videos are there" $? "$logs/videos"
 grep -q . "$logs/videos" && tail -2 "$logs/videos"
 
 step "house rules"
-/usr/bin/python3 scripts/check_rooms.py; verdict "every include is one its room may make" $?
+/usr/bin/python3 scripts/check_rooms.py >"$logs/rooms" 2>&1; status=$?
+cat "$logs/rooms"
+verdict "every include is one its room may make" $status "$logs/rooms"
 
 step "release build"
 scripts/build.sh release --with-tests >"$logs/build" 2>&1; built=$?
 [ $built = 0 ] || tail -60 "$logs/build"
-verdict "release builds without a warning" $built
+verdict "release builds without a warning" $built "$logs/build"
 [ $built = 0 ] || finish
 run_ctest release
 
@@ -56,7 +63,7 @@ build_others() { # the sanitized and fuzzed builds, one after another; each one'
 built_well() { # built_well PRESET: counts that build and gives its status
   local status; status=$(cat "$logs/$1.built")
   [ "$status" = 0 ] || tail -60 "$logs/$1.build"
-  verdict "$1 builds" "$status"
+  verdict "$1 builds" "$status" "$logs/$1.build"
   return "$status"
 }
 
@@ -65,14 +72,15 @@ builder=
 if [ "$quick" != --quick ]; then build_others & builder=$!; renice -n 10 -p $builder >/dev/null; fi
 
 step "end to end"
-/usr/bin/python3 -m pytest -q -rs -p no:cacheprovider --durations=8 tests/e2e >"$logs/e2e" 2>&1
+COLUMNS=200 timeout -s INT -k 60 1200 /usr/bin/python3 -m pytest -q -rsfE --tb=short --disable-warnings -p no:cacheprovider \
+  -o faulthandler_timeout=400 --durations=8 tests/e2e >"$logs/e2e" 2>&1
 status=$?
-tail -60 "$logs/e2e"
+if [ $status = 0 ]; then tail -30 "$logs/e2e"; else tail -400 "$logs/e2e" | cut -c1-1000; fi
 summary=$(tail -1 "$logs/e2e")
 number() { sed -n "s/^.*[^0-9]\([0-9][0-9]*\) $1.*$/\1/p" <<<" $summary" | tail -1; }
 e2e_passed=$(number passed); e2e_failed=$(number failed); e2e_errors=$(number error); e2e_skipped=$(number skipped)
 passed=$((passed + ${e2e_passed:-0})); failed=$((failed + ${e2e_failed:-0} + ${e2e_errors:-0})); skipped=$((skipped + ${e2e_skipped:-0}))
-[ $status = 0 ] || [ "${e2e_failed:-0}${e2e_errors:-0}" != 00 ] || verdict "end-to-end tests ran" 1
+[ $status = 0 ] || [ "${e2e_failed:-0}${e2e_errors:-0}" != 00 ] || verdict "end-to-end tests ran" 1 "$logs/e2e"
 
 if [ "$quick" != --quick ]; then
   step "AddressSanitizer and UndefinedBehaviorSanitizer"
@@ -87,7 +95,7 @@ if [ "$quick" != --quick ]; then
     for binary in build/tsan/src/*_test; do
       name=$(basename "$binary"); status=$(cat "$logs/$name.status")
       [ "$status" = 0 ] || tail -80 "$logs/$name.tsan"
-      verdict "$name under ThreadSanitizer" "$status"
+      verdict "$name under ThreadSanitizer" "$status" "$logs/$name.tsan"
     done
   fi
 
@@ -96,7 +104,7 @@ if [ "$quick" != --quick ]; then
     scripts/fuzz.sh 8 >"$logs/fuzz" 2>&1; status=$?
     [ $status = 0 ] || tail -80 "$logs/fuzz"
     grep '^ok' "$logs/fuzz"
-    verdict "every fuzz target runs clean" $status
+    verdict "every fuzz target runs clean" $status "$logs/fuzz"
   fi
 fi
 finish

@@ -10,6 +10,7 @@ import urllib.parse
 from http.client import HTTPConnection
 
 import pytest
+from failure_reports import pytest_runtest_logreport, pytest_runtest_makereport  # noqa: F401 - pytest calls them
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = pathlib.Path(os.environ.get("SEGMENTS_BINARY", ROOT / "build/release/segments"))

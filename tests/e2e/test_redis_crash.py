@@ -140,8 +140,9 @@ def storms(request, tmp_path_factory, small_video):
 
 
 @pytest.mark.parametrize("kind", STORMS)
-def test_each_task_has_its_effect_once(storms, kind):
+def test_each_task_has_its_effect_once(storms, kind, request):
     storm = storms[kind]
+    request.node.log_folder = storm.folder
     storm.join(60 + TASKS)
     print(f"SEGMENTS_TEST_SEED={SEED}", kind, storm.told)
     assert not storm.is_alive(), "it does not come to its end"
