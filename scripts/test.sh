@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
 quick=${1:-}
 passed=0 failed=0 skipped=0
 logs=$(mktemp -d)
-trap 'kill ${builder:-} 2>/dev/null; rm -rf "$logs"' EXIT
+stop_engines() { tests/engines/engines.py stop --dir "$logs/s3"; }
+trap 'kill ${builder:-} 2>/dev/null; stop_engines >/dev/null; rm -rf "$logs"' EXIT
 . scripts/failures.sh
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
 
@@ -34,6 +35,18 @@ run_ctest() { # run_ctest PRESET [ctest arguments]
   count_ctest "$logs/$preset.ctest" $status
   [ $status = 0 ] || remember_ctest "$preset" "$logs/$preset.ctest"
 }
+run_pytest() { # run_pytest FOLDER: counts its tests
+  local log=$logs/$(basename "$1") status summary bad
+  COLUMNS=200 timeout -s INT -k 60 1200 /usr/bin/python3 -m pytest -q -rsfE --tb=short --disable-warnings -p no:cacheprovider \
+    -o faulthandler_timeout=400 --durations=8 "$1" >"$log" 2>&1
+  status=$?
+  if [ $status = 0 ]; then tail -30 "$log"; else tail -400 "$log" | cut -c1-1000; fi
+  summary=$(tail -1 "$log")
+  number() { local n; n=$(sed -n "s/^.*[^0-9]\([0-9][0-9]*\) $1.*$/\1/p" <<<" $summary" | tail -1); echo "${n:-0}"; }
+  bad=$(($(number failed) + $(number error)))
+  passed=$((passed + $(number passed))); failed=$((failed + bad)); skipped=$((skipped + $(number skipped)))
+  [ $status = 0 ] || [ $bad != 0 ] || verdict "the tests of $1 ran" 1 "$log"
+}
 finish() { tell_failures; printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"; [ "$failed" = 0 ] && [ "$passed" != 0 ]; exit $?; }
 
 step "set-up"
@@ -47,6 +60,13 @@ step "house rules"
 cat "$logs/rooms"
 verdict "every include is one its room may make" $status "$logs/rooms"
 
+step "test engines"
+# One radosgw for all that follows: each test puts a gate of its own before it.
+tests/engines/engines.py start s3 --dir "$logs/s3" --with $$ >"$logs/s3.log" 2>&1; started=$?
+verdict "radosgw starts" $started "$logs/s3.log"
+export SEGMENTS_TEST_S3=$logs/s3
+run_pytest tests/engines
+
 step "release build"
 scripts/build.sh release --with-tests >"$logs/build" 2>&1; built=$?
 [ $built = 0 ] || tail -60 "$logs/build"
@@ -55,7 +75,7 @@ verdict "release builds without a warning" $built "$logs/build"
 run_ctest release
 
 build_others() { # the sanitized and fuzzed builds, one after another; each one's status in a file of its preset
-  local tsan_targets="base_test http_test sqlite_test embedded_queue_test redis_test redis_events_test celery_test celery_control_test"
+  local tsan_targets="base_test http_test sqlite_test embedded_queue_test net_test aws_test redis_test redis_events_test celery_test celery_control_test"
   scripts/build.sh asan --with-tests >"$logs/asan.build" 2>&1; echo $? >"$logs/asan.built"
   { cmake --preset tsan && cmake --build --preset tsan --target $tsan_targets; } >"$logs/tsan.build" 2>&1; echo $? >"$logs/tsan.built"
   scripts/fuzz.sh 0 >"$logs/fuzz.build" 2>&1; echo $? >"$logs/fuzz.built"
@@ -72,15 +92,7 @@ builder=
 if [ "$quick" != --quick ]; then build_others & builder=$!; renice -n 10 -p $builder >/dev/null; fi
 
 step "end to end"
-COLUMNS=200 timeout -s INT -k 60 1200 /usr/bin/python3 -m pytest -q -rsfE --tb=short --disable-warnings -p no:cacheprovider \
-  -o faulthandler_timeout=400 --durations=8 tests/e2e >"$logs/e2e" 2>&1
-status=$?
-if [ $status = 0 ]; then tail -30 "$logs/e2e"; else tail -400 "$logs/e2e" | cut -c1-1000; fi
-summary=$(tail -1 "$logs/e2e")
-number() { sed -n "s/^.*[^0-9]\([0-9][0-9]*\) $1.*$/\1/p" <<<" $summary" | tail -1; }
-e2e_passed=$(number passed); e2e_failed=$(number failed); e2e_errors=$(number error); e2e_skipped=$(number skipped)
-passed=$((passed + ${e2e_passed:-0})); failed=$((failed + ${e2e_failed:-0} + ${e2e_errors:-0})); skipped=$((skipped + ${e2e_skipped:-0}))
-[ $status = 0 ] || [ "${e2e_failed:-0}${e2e_errors:-0}" != 00 ] || verdict "end-to-end tests ran" 1 "$logs/e2e"
+run_pytest tests/e2e
 
 if [ "$quick" != --quick ]; then
   step "AddressSanitizer and UndefinedBehaviorSanitizer"
@@ -107,4 +119,6 @@ if [ "$quick" != --quick ]; then
     verdict "every fuzz target runs clean" $status "$logs/fuzz"
   fi
 fi
+step "the engines end"
+stop_engines; verdict "radosgw ends with all that it started" $?
 finish

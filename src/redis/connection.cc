@@ -14,7 +14,8 @@ constexpr std::size_t read_bytes = 64 << 10;
 
 }  // namespace
 
-Connection::Connection(const Url& url, const Patience& patience) : stream_(connect_stream(url, patience)) {
+Connection::Connection(const Url& url, const Patience& patience)
+    : stream_(net::connect_stream(peer_of(url), patience)) {
   introduce(url, patience);
 }
 
@@ -58,7 +59,8 @@ std::vector<Reply> Connection::exchange(std::string_view commands, std::size_t c
     // Bytes that never end would never let us wait, and so never see the deadline.
     if (steady_ms() >= patience.deadline) throw unavailable("did not answer in time");
     if (!commands.empty() && wants == 0) continue;
-    if (!may_have_come && commands.empty()) await_events(stream_->number(), POLLIN, patience);
+    if (!may_have_come && commands.empty())
+      net::await_events(stream_->number(), POLLIN, patience, server_name);
     may_have_come = true;
     // Replies are taken even while commands are still to be sent: a server that waits for us to read reads
     // nothing.
@@ -69,7 +71,7 @@ std::vector<Reply> Connection::exchange(std::string_view commands, std::size_t c
       replies.push_back(std::move(*reply));
     }
     if (commands.empty() && replies.size() == count) return replies;
-    if (came.bytes == 0) await_events(stream_->number(), wants | came.wants, patience);
+    if (came.bytes == 0) net::await_events(stream_->number(), wants | came.wants, patience, server_name);
   }
 }
 
@@ -78,8 +80,9 @@ std::optional<Reply> Connection::next(const Patience& patience) {
     if (auto reply = reader_.read()) return reply;
     auto came = read_some();
     // Where bytes came there may be more; only whether to stop is asked then.
-    if (came.bytes > 0) wait_for_events(-1, 0, {0, patience.stop});
-    if (came.bytes == 0 && !wait_for_events(stream_->number(), came.wants, patience)) return std::nullopt;
+    if (came.bytes > 0) net::wait_for_events(-1, 0, {0, patience.stop}, server_name);
+    if (came.bytes == 0 && !net::wait_for_events(stream_->number(), came.wants, patience, server_name))
+      return std::nullopt;
   }
 }
 
@@ -92,7 +95,7 @@ bool Connection::is_quiet() {
   }
 }
 
-Stream::Moved Connection::read_some() {
+net::Stream::Moved Connection::read_some() {
   char buffer[read_bytes];
   auto came = stream_->read_some(buffer);
   if (came.bytes > 0) reader_.feed({buffer, came.bytes});

@@ -6,8 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "net/stream.h"
+#include "redis/peer.h"
 #include "redis/reply.h"
-#include "redis/stream.h"
 
 namespace segments::redis {
 
@@ -25,9 +26,9 @@ class Connection {
  private:
   void introduce(const Url&, const Patience&);
   // Bytes moved into the reader, or what to wait for.
-  Stream::Moved read_some();
+  net::Stream::Moved read_some();
 
-  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<net::Stream> stream_;
   ReplyReader reader_;
 };
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "net/descriptor.h"
 #include "redis/backoff.h"
 #include "redis/connection.h"
 #include "redis/error_reply.h"
@@ -35,7 +36,7 @@ class Subscriber::Loop {
   std::size_t wanted_ = 0, standing_ = 0;
   Backoff backoff_;
   std::atomic<bool> is_stopping_ = false;
-  Descriptor stop_{eventfd(0, EFD_CLOEXEC)};
+  net::Descriptor stop_{eventfd(0, EFD_CLOEXEC)};
   std::thread thread_;
 };
 
@@ -69,7 +70,7 @@ void Subscriber::Loop::run() {
                     {{"url", url_.shown()}, {"detail", std::string_view(error.what())}});
     }
     try {
-      wait_for_events(-1, 0, patience(backoff_.next()));
+      net::wait_for_events(-1, 0, patience(backoff_.next()), server_name);
     } catch (const Error&) {
       // Told to stop: the loop's condition sees it.
     }

@@ -1,10 +1,9 @@
-#include "redis/tls.h"
-
 #include <gtest/gtest.h>
 
 #include <csignal>
 #include <thread>
 
+#include "base/error.h"
 #include "redis/client.h"
 #include "redis/subscriber.h"
 #include "redis/test_peer.h"

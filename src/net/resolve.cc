@@ -1,4 +1,4 @@
-#include "redis/resolve.h"
+#include "net/resolve.h"
 
 #include <netdb.h>
 #include <poll.h>
@@ -9,29 +9,33 @@
 #include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <memory>
+#include <string>
 #include <system_error>
 #include <thread>
 
-namespace segments::redis {
+#include "net/descriptor.h"
+
+namespace segments::net {
 
 namespace {
 
 struct Lookup {
-  Url url;
+  Peer peer;
   Descriptor done{eventfd(0, EFD_CLOEXEC)};  // readable when it is ended
   std::atomic<bool> ended = false;
   int error = 0;
   std::vector<Address> found;
 };
 
-Address socket_file(const Url& url) {
+Address socket_file(const Peer& peer) {
   Address address;
   auto& file = reinterpret_cast<sockaddr_un&>(address.storage);
-  if (url.socket_path.size() >= sizeof file.sun_path)
-    throw unavailable("has a socket file of too long a name");
+  if (peer.socket_path.size() >= sizeof file.sun_path)
+    throw unavailable(peer.name, "has a socket file of too long a name");
   file.sun_family = AF_UNIX;
-  std::memcpy(file.sun_path, url.socket_path.c_str(), url.socket_path.size() + 1);
-  address.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + url.socket_path.size() + 1);
+  std::memcpy(file.sun_path, peer.socket_path.c_str(), peer.socket_path.size() + 1);
+  address.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + peer.socket_path.size() + 1);
   return address;
 }
 
@@ -40,7 +44,8 @@ void look_up(Lookup& lookup, int flags) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags | AI_NUMERICSERV;
   addrinfo* list = nullptr;
-  lookup.error = getaddrinfo(lookup.url.host.c_str(), std::to_string(lookup.url.port).c_str(), &hints, &list);
+  lookup.error =
+      getaddrinfo(lookup.peer.host.c_str(), std::to_string(lookup.peer.port).c_str(), &hints, &list);
   if (lookup.error != 0) return;
   for (auto* at = list; at; at = at->ai_next) {
     Address address;
@@ -53,13 +58,13 @@ void look_up(Lookup& lookup, int flags) {
 
 }  // namespace
 
-std::vector<Address> resolve(const Url& url, const Patience& patience) {
-  if (!url.socket_path.empty()) return {socket_file(url)};
+std::vector<Address> resolve(const Peer& peer, const Patience& patience) {
+  if (!peer.socket_path.empty()) return {socket_file(peer)};
   auto lookup = std::make_shared<Lookup>();
-  lookup->url = url;
+  lookup->peer = peer;
   look_up(*lookup, AI_NUMERICHOST);
   if (lookup->error == 0) return lookup->found;
-  if (lookup->done.number() < 0) throw unavailable("cannot be looked up: no descriptor is free");
+  if (lookup->done.number() < 0) throw unavailable(peer.name, "cannot be looked up: no descriptor is free");
   // getaddrinfo() takes as long as it likes and cannot be stopped: it is left behind on a thread of its own.
   try {
     std::thread([lookup] {
@@ -68,12 +73,12 @@ std::vector<Address> resolve(const Url& url, const Patience& patience) {
       eventfd_write(lookup->done.number(), 1);
     }).detach();
   } catch (const std::system_error&) {
-    throw unavailable("cannot be looked up: there is no thread for it");
+    throw unavailable(peer.name, "cannot be looked up: there is no thread for it");
   }
-  await_events(lookup->done.number(), POLLIN, patience);
+  await_events(lookup->done.number(), POLLIN, patience, peer.name);
   if (!lookup->ended || lookup->error != 0)
-    throw unavailable(std::string("cannot be looked up: ") + gai_strerror(lookup->error));
+    throw unavailable(peer.name, std::string("cannot be looked up: ") + gai_strerror(lookup->error));
   return lookup->found;
 }
 
-}  // namespace segments::redis
+}  // namespace segments::net

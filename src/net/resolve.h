@@ -5,9 +5,10 @@
 
 #include <vector>
 
-#include "redis/stream.h"
+#include "net/patience.h"
+#include "net/peer.h"
 
-namespace segments::redis {
+namespace segments::net {
 
 struct Address {
   sockaddr_storage storage{};
@@ -15,6 +16,6 @@ struct Address {
 };
 
 // At least one, in the order to try. Throws Error{unavailable}.
-std::vector<Address> resolve(const Url&, const Patience&);
+std::vector<Address> resolve(const Peer&, const Patience&);
 
-}  // namespace segments::redis
+}  // namespace segments::net
