@@ -7,9 +7,7 @@
 #include <memory>
 
 #include "base/metrics.h"
-#include "store/event_log.h"
-#include "store/segment_store.h"
-#include "store/video_store.h"
+#include "store/stores.h"
 
 namespace segments {
 
@@ -20,21 +18,21 @@ struct SqliteOptions {
   std::int64_t max_pages = 0;    // bound of the file in pages of 4 KiB; 0: none
 };
 
-class SqliteStores {
+class SqliteStores : public Stores {
  public:
   // Opens the file and brings its schema up to date. Throws Error{internal} with one plain sentence when the
   // file is damaged, is no database of this program, or was written by a newer version; Error{unavailable}
   // when it is busy.
   explicit SqliteStores(const SqliteOptions&, Metrics* = nullptr);
   // Finishes what was begun, then closes the file.
-  ~SqliteStores();
+  ~SqliteStores() override;
   SqliteStores(const SqliteStores&) = delete;
   SqliteStores& operator=(const SqliteStores&) = delete;
 
-  SegmentStore& segments();
-  VideoStore& videos();
-  EventLog& events();
-  Totals& totals();
+  SegmentStore& segments() override;
+  VideoStore& videos() override;
+  EventLog& events() override;
+  Totals& totals() override;
 
  private:
   struct Parts;

@@ -12,22 +12,11 @@
 #include <vector>
 
 #include "base/time.h"
-#include "store/event_log.h"
-#include "store/segment_store.h"
-#include "store/video_store.h"
+#include "store/stores.h"
 
 namespace segments::contract {
 
-// Empty stores of their own for each test; what they hold is gone with them.
-class Stores {
- public:
-  virtual ~Stores() = default;
-  virtual SegmentStore& segments() = 0;
-  virtual VideoStore& videos() = 0;
-  virtual EventLog& events() = 0;
-  virtual Totals& totals() = 0;
-};
-
+// `make`: empty stores of their own for each test; what they hold is gone with them.
 struct StoresFactory {
   std::string name;
   std::function<std::unique_ptr<Stores>()> make;
