@@ -33,10 +33,10 @@ struct KeyPart {
   std::string AttributeName, KeyType;
 };
 BOOST_DESCRIBE_STRUCT(KeyPart, (), (AttributeName, KeyType))
-struct Attribute {
+struct KeyAttribute {
   std::string AttributeName, AttributeType;
 };
-BOOST_DESCRIBE_STRUCT(Attribute, (), (AttributeName, AttributeType))
+BOOST_DESCRIBE_STRUCT(KeyAttribute, (), (AttributeName, AttributeType))
 
 std::string key_schema(const std::string& hash_key, const std::string& range_key) {
   return encode(std::vector<KeyPart>{{hash_key, "HASH"}, {range_key, "RANGE"}});
@@ -64,7 +64,7 @@ const TableDefinition& table_definition() {
 
 std::string create_table_request(std::string_view table_name) {
   const auto& table = table_definition();
-  std::vector<Attribute> attributes;
+  std::vector<KeyAttribute> attributes;
   for (const auto& [name, type] : table.attributes) attributes.push_back({name, type});
   std::string indexes;
   for (const auto& index : table.indexes) indexes += (indexes.empty() ? "" : ",") + index_request(index);
