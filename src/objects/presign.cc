@@ -26,17 +26,6 @@ std::string signature_of(std::string_view secret, PresignMethod method, std::str
   refuse("This address was not signed by this server, or was changed.");
 }
 
-void check_request(const PresignRequest& request) {
-  check_object_key(request.key);
-  std::vector<Fault> faults;
-  if (!request.expires_at && (request.expires_in_s < 1 || request.expires_in_s > 604'800))
-    faults.push_back({"/expires_in", "range", "A signed address lives 1 to 604800 seconds."});
-  if (request.upload_id && (request.part_number < 1 || request.part_number > 10'000))
-    faults.push_back({"/part_number", "range", "Parts are numbered 1 to 10000."});
-  if (request.size && *request.size < 0) faults.push_back({"/size", "range", "A size is not negative."});
-  if (!faults.empty()) throw invalid_input(std::move(faults));
-}
-
 // The texts behind the names, which stand in this order; what follows a name that is not there goes on to the
 // next.
 constexpr std::array<std::string_view, 6> names = {"expires", "disposition", "type",
@@ -60,8 +49,19 @@ std::optional<Texts> parse_query(std::string_view query) {
 
 }  // namespace
 
+void check_presign(const PresignRequest& request) {
+  check_object_key(request.key);
+  std::vector<Fault> faults;
+  if (!request.expires_at && (request.expires_in_s < 1 || request.expires_in_s > 604'800))
+    faults.push_back({"/expires_in", "range", "A signed address lives 1 to 604800 seconds."});
+  if (request.upload_id && (request.part_number < 1 || request.part_number > 10'000))
+    faults.push_back({"/part_number", "range", "Parts are numbered 1 to 10000."});
+  if (request.size && *request.size < 0) faults.push_back({"/size", "range", "A size is not negative."});
+  if (!faults.empty()) throw invalid_input(std::move(faults));
+}
+
 PresignedUrl sign_media_url(std::string_view secret, const PresignRequest& request, Millis now) {
-  check_request(request);
+  check_presign(request);
   // Whole seconds, rounded up: an address never dies before its time.
   Millis expires = request.expires_at.value_or(now + Millis{request.expires_in_s} * 1000);
   expires = (expires + 999) / 1000 * 1000;

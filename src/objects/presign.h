@@ -9,6 +9,9 @@
 
 namespace segments {
 
+// Throws Error{invalid} naming each fault of a request to presign, whichever store is asked.
+void check_presign(const PresignRequest&);
+
 // "/media/{key}?expires=…&…&signature=…". Throws Error{invalid} for a key, a time or a part number that is
 // not taken.
 PresignedUrl sign_media_url(std::string_view secret, const PresignRequest&, Millis now);
