@@ -19,10 +19,10 @@ namespace {
 
 const TaskSignature nothing{"bench.nothing", {{"number"}}};
 
-std::atomic<bool> stop_requested{false};
+std::atomic<Millis> stop_asked_at{0};
 
 void on_stop_signal(int) {
-  stop_requested = true;
+  stop_asked_at = steady_ms();
 }
 
 std::variant<std::string, PythonException> bind_task(const TaskMessage& message) {
@@ -54,7 +54,7 @@ int work(const std::string& url, int slots, const std::string& work_dir, bool se
                         .work_dir = work_dir,
                         .controls = &controls,
                         .observer = &hooks.events};
-  run_worker(queue, options, stop_requested, [](const LeasedTask&, const std::string&, bool) {});
+  run_worker(queue, options, stop_asked_at, [](const LeasedTask&, const std::string&, bool) {});
   return 0;
 }
 

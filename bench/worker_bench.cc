@@ -21,7 +21,7 @@ namespace {
 // As many tasks as are asked for, all alike.
 class CountingQueue : public TaskQueue {
  public:
-  CountingQueue(int tasks, std::atomic<bool>& done) : left_(tasks), open_(tasks), done_(done) {}
+  CountingQueue(int tasks, std::atomic<Millis>& done) : left_(tasks), open_(tasks), done_(done) {}
 
   std::vector<LeasedTask> lease_tasks(std::string_view, int most, int) override {
     ++leases_;
@@ -42,7 +42,7 @@ class CountingQueue : public TaskQueue {
       else
         --open_;
     }
-    if (open_ == 0) done_ = true;
+    if (open_ == 0) done_ = steady_ms();
     return std::vector<bool>(ends.size(), true);
   }
   int leases() const { return leases_; }
@@ -72,7 +72,7 @@ class CountingQueue : public TaskQueue {
  private:
   int left_, open_;
   int leases_ = 0, endings_ = 0, handed_back_ = 0;
-  std::atomic<bool>& done_;
+  std::atomic<Millis>& done_;
 };
 
 // What the sender of events will do at least: look at what it is told.
@@ -94,7 +94,7 @@ double cpu_s(int who) {
 
 int measure(int tasks, int slots) {
   auto work_dir = std::filesystem::temp_directory_path() / ("worker-bench-" + std::to_string(getpid()));
-  std::atomic<bool> done = false;
+  std::atomic<Millis> done = 0;
   CountingQueue queue(tasks, done);
   CountingObserver observer;
   WorkerControls controls(slots);

@@ -26,6 +26,7 @@ class Beat {
   using Round = std::function<void(const std::function<bool()>& may_go_on)>;
 
   Beat(std::unique_ptr<BeatLock>, Round, BeatOptions = {});
+  void request_stop() { thread_.request_stop(); }  // at the latest its end asks for it, and waits
 
  private:
   void run(std::stop_token);

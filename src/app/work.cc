@@ -25,12 +25,17 @@ constexpr int slot_descriptor = 3;
 // What a slot takes besides a video: its databases, its threads, an object's piece.
 constexpr int slot_reserve_mb = 256;
 
-std::atomic<bool> stop_requested{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
+// What stops it kills it 30 s after it asked, if it is systemd or a container's service with their defaults.
+constexpr unsigned longest_stop_seconds = 27;
 
-// The second signal ends the worker at once; its slots die with it, and their tasks are handed out again.
+std::atomic<Millis> stop_asked_at{0};
+static_assert(std::atomic<Millis>::is_always_lock_free);
+
+// The second signal ends the worker at once; its slots die with it, and their tasks are handed out again. So
+// does the clock, where a disk or a database lets the stop take longer than its parts should.
 void on_stop_signal(int number) {
-  if (stop_requested.exchange(true)) _exit(128 + number);
+  if (stop_asked_at.exchange(steady_ms())) _exit(128 + number);
+  alarm(longest_stop_seconds);
 }
 
 std::string host_name() {
@@ -77,7 +82,7 @@ void limit_memory([[maybe_unused]] const Config& config) {
 int work(const Config& config, const WorkOptions& wanted) {
   mallopt(M_ARENA_MAX, 1);
   signal(SIGPIPE, SIG_IGN);
-  for (int number : {SIGTERM, SIGINT}) {
+  for (int number : {SIGTERM, SIGINT, SIGALRM}) {
     struct sigaction action {};
     action.sa_handler = on_stop_signal;
     sigaction(number, &action, nullptr);
@@ -105,7 +110,11 @@ int work(const Config& config, const WorkOptions& wanted) {
   options.slot_command = {own_program(), "worker-slot"};
   options.work_dir = work_folder(config);
   auto beat = wanted.has_beat ? make_beat(config, engines) : nullptr;
-  run_worker(engines.services().queue, options, stop_requested,
+  options.stopping = [&](Millis gone_at) {
+    if (beat) beat->request_stop();
+    if (auto* redis = engines.redis()) redis->end_by(gone_at);
+  };
+  run_worker(engines.services().queue, options, stop_asked_at,
              [&](const LeasedTask& task, const std::string& error, bool revoked) {
                give_up_task(task, engines.services(), error, revoked);
              });

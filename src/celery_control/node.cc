@@ -137,7 +137,12 @@ void Node::run() {
   beat_at_ = steady_ms() + options_.heartbeat_ms;
   while (!is_stopping_) {
     hooks_.bell.wait(pause());
-    for (const auto& message : take_incoming()) attempt("message", [&] { take(message); });
+    for (const auto& message : take_incoming()) {
+      attempt("message", [&] { take(message); });
+      // Where Redis is away each may take a second.
+      if (is_stopping_ && is_away_) break;
+    }
+    if (is_stopping_ && is_away_) break;
     if (join_is_due_ && steady_ms() >= retry_at_) attempt("join", [this] { join_cluster(); });
     if (desk_.has_revoked() && steady_ms() >= retry_at_) attempt("revoke", [this] { drop_revoked(); });
     if (mingle_.is_open()) attempt("mingle", [this] { mingle(); });

@@ -80,7 +80,7 @@ struct TestWorker {
     });
   }
   ~TestWorker() {
-    stopping = true;
+    stopping = steady_ms();
     thread.join();
   }
   static CeleryQueueOptions queue_options(NodeHooks& hooks, std::vector<std::string> queues) {
@@ -102,7 +102,8 @@ struct TestWorker {
                         .retry_base_ms = 5,
                         .drain_seconds = 0,
                         .work_dir = folder / "work"};
-  std::atomic<bool> stopping = false, ended = false;
+  std::atomic<Millis> stopping = 0;  // since when
+  std::atomic<bool> ended = false;
   std::thread thread;
   std::optional<Node> node;
 };

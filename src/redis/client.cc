@@ -85,6 +85,10 @@ Reply Client::wait(const Command& command, int wait_ms) {
   return reply;
 }
 
+void Client::end_by(Millis moment) {
+  pool_->end_by(moment);
+}
+
 const Url& Client::url() const {
   return pool_->url();
 }

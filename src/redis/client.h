@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.h"
 #include "redis/reply.h"
 #include "redis/url.h"
 
@@ -77,6 +78,10 @@ class Client {
   // A command that waits at the server (BLMOVE, BRPOP, XREAD BLOCK) up to wait_ms: its answer may take so
   // much longer.
   Reply wait(const Command&, int wait_ms);
+
+  // For a program that is to end: calls that are made from now on last until that moment of steady_ms() at
+  // the longest, and then fail.
+  void end_by(Millis);
 
   const Url& url() const;
 

@@ -118,6 +118,20 @@ TEST(RedisOutage, ASlowAnswerCostsTheOthersNothingForLong) {
   EXPECT_EQ(ask_until_it_works(client, {"PING"}).text, "PONG");
 }
 
+// So that a program may end soon, however patient it is otherwise.
+TEST(RedisOutage, CallsEndWhenTheProgramIsToEnd) {
+  RedisServer server;
+  Client client(parse_url(server.url()), {.connect_ms = 600'000, .answer_ms = 600'000});
+  client.ask({"PING"});
+  Client other(parse_url(server.socket_url()));
+  other.ask({"CLIENT", "PAUSE", "600000"});
+  client.end_by(steady_ms() + 50);
+  EXPECT_EQ(kind_of_failure([&] { client.ask({"GET", "k"}); }), ErrorKind::unavailable);
+  EXPECT_EQ(kind_of_failure([&] { client.ask({"GET", "k"}); }), ErrorKind::unavailable);
+  EXPECT_EQ(kind_of_failure([&] { client.wait({"BRPOP", "q", "0"}, 600'000); }), ErrorKind::unavailable);
+  EXPECT_EQ(kind_of_failure([&] { client.run(Script("return 1"), {}, {}); }), ErrorKind::unavailable);
+}
+
 TEST(RedisOutage, ManyThreadsSurviveRestarts) {
   RedisServer server({.append_only = true});
   Client client(parse_url(server.url()), {.connect_ms = 5'000, .answer_ms = 5'000}, 4);

@@ -19,7 +19,7 @@ Client::Pool::Pool(Url url, Timeouts timeouts, std::size_t most_connections)
     : url_(std::move(url)), timeouts_(timeouts), most_(std::max<std::size_t>(1, most_connections)) {}
 
 Client::Pool::Lease Client::Pool::lease() {
-  auto patience = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeouts_.answer_ms);
+  std::chrono::steady_clock::time_point patience(std::chrono::milliseconds(deadline(timeouts_.answer_ms)));
   std::unique_lock lock(mutex_);
   while (true) {
     if (!idle_.empty()) {
@@ -48,7 +48,7 @@ Client::Pool::Lease Client::Pool::lease() {
 
 std::unique_ptr<Connection> Client::Pool::connect(bool has_failed) {
   try {
-    auto connection = std::make_unique<Connection>(url_, Patience{steady_ms() + timeouts_.connect_ms});
+    auto connection = std::make_unique<Connection>(url_, Patience{deadline(timeouts_.connect_ms)});
     // The kernel takes connections for a server that hangs.
     if (has_failed) ping(*connection);
     note_success();
@@ -97,7 +97,7 @@ bool Client::Pool::is_usable(Idle& idle) const {
 void Client::Pool::ping(Connection& connection) const {
   std::string ping;
   Command("PING").print(ping);
-  Patience patience{steady_ms() + std::min(most_ping_ms, timeouts_.answer_ms)};
+  Patience patience{deadline(std::min(most_ping_ms, timeouts_.answer_ms))};
   auto reply = connection.exchange(ping, 1, patience)[0];
   if (wants_new_connection(reply)) throw error_of(reply, "PING");
 }
@@ -125,7 +125,7 @@ std::vector<Reply> Client::Pool::exchange(std::string_view commands, std::size_t
 // After one call that waited in vain the next ones are not to wait as long each.
 std::vector<Reply> Client::Pool::Lease::exchange(std::string_view commands, std::size_t count,
                                                  int longer_ms) {
-  Patience patience{steady_ms() + pool_.timeouts_.answer_ms + longer_ms};
+  Patience patience{pool_.deadline(Millis{pool_.timeouts_.answer_ms} + longer_ms)};
   try {
     return connection_->exchange(commands, count, patience);
   } catch (const Error& error) {

@@ -1,7 +1,10 @@
 // The connections of one client. Any thread may call it.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <condition_variable>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,9 +41,11 @@ class Client::Pool {
 
   Lease lease();
   std::vector<Reply> exchange(std::string_view commands, std::size_t count, int longer_ms = 0);
+  void end_by(Millis moment) { end_by_ = moment; }
   const Url& url() const { return url_; }
 
  private:
+  Millis deadline(Millis patience_ms) const { return std::min<Millis>(steady_ms() + patience_ms, end_by_); }
   struct Idle {
     std::unique_ptr<Connection> connection;
     Millis since;
@@ -56,6 +61,7 @@ class Client::Pool {
   const Url url_;
   const Timeouts timeouts_;
   const std::size_t most_;
+  std::atomic<Millis> end_by_ = std::numeric_limits<Millis>::max();
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -18,8 +18,6 @@ namespace {
 constexpr Millis longest_wait_ms = 200;  // a stop is seen after so long at most
 constexpr Millis ending_wait_ms = 5;
 constexpr Millis queued_wait_ms = 10;  // while an order waits behind another
-// What the queue has not taken so long after a drain is left to the leases.
-constexpr Millis last_words_ms = 10'000;
 constexpr double least_order_us = 10;
 constexpr std::int64_t shortest_rest_us = 50, longest_rest_us = 1000;
 
@@ -35,16 +33,14 @@ Supervisor::Supervisor(TaskQueue& queue, const WorkerOptions& options, GiveUp gi
   assert(!options.work_dir.empty() && !options.slot_command.empty());
 }
 
-void Supervisor::run(const std::atomic<bool>& stop) {
+void Supervisor::run(const std::atomic<Millis>& stop_asked_at) {
   log_info("worker.started", {{"worker", options_.name}, {"slots", slots_wanted_}});
   while (true) {
     now_ = steady_ms();
     obey();
-    if ((stop || stop_asked_) && !stopping_since_) {
-      stopping_since_ = now_;
-      changed_ = true;
-      log_info("worker.stopping", {{"worker", options_.name}});
-    }
+    Millis asked_at = stop_asked_at;
+    if (!asked_at) asked_at = stop_asked_at_;
+    if (asked_at && !stopping_since_) begin_stop(asked_at);
     fit_slots();
     for (auto& slot : slots_) watch(slot);
     // What may take leases that have ended comes after what keeps ours.
@@ -72,7 +68,7 @@ void Supervisor::obey() {
   auto requests = options_.controls->take_requests();
   if (!requests) return;
   slots_wanted_ = requests->slots;
-  stop_asked_ = requests->stop;
+  stop_asked_at_ = requests->stop_asked_at;
   for (auto& [name, limits] : requests->time_limits) {
     if (limits.soft_s || limits.hard_s)
       time_limits_[name] = limits;
@@ -80,6 +76,14 @@ void Supervisor::obey() {
       time_limits_.erase(name);
   }
   for (const auto& termination : requests->terminations) terminate(termination);
+}
+
+void Supervisor::begin_stop(Millis asked_at) {
+  stopping_since_ = asked_at;
+  changed_ = true;
+  log_info("worker.stopping", {{"worker", options_.name}});
+  if (options_.stopping)
+    options_.stopping(asked_at + Millis{1000} * (options_.drain_seconds + options_.last_words_seconds));
 }
 
 void Supervisor::terminate(const Termination& termination) {
@@ -100,7 +104,7 @@ void Supervisor::terminate(const Termination& termination) {
 
 // True when the worker may end.
 bool Supervisor::drain() {
-  Millis since = now_ - stopping_since_, drain_ms = Millis{1000} * options_.drain_seconds;
+  Millis drained_at = stopping_since_ + Millis{1000} * options_.drain_seconds;
   bool is_over = ended_.empty();
   for (auto& slot : slots_) {
     if (slot.runs.empty()) continue;
@@ -108,9 +112,9 @@ bool Supervisor::drain() {
     if (slot.ending) continue;
     auto order = slot.runs.front().order;
     for (auto& run : take_back_waiting(slot, order)) end(std::move(run), Ending::not_begun);
-    if (since >= drain_ms) stop_run(slot, order, Ending::stopped);
+    if (now_ >= drained_at) stop_run(slot, order, Ending::stopped);
   }
-  return is_over || since >= drain_ms + last_words_ms;
+  return is_over || now_ >= drained_at + Millis{1000} * options_.last_words_seconds;
 }
 
 void Supervisor::show() {
@@ -180,9 +184,9 @@ void Supervisor::wait_for_slots() {
 }
 
 void run_worker(
-    TaskQueue& queue, const WorkerOptions& options, const std::atomic<bool>& stop,
+    TaskQueue& queue, const WorkerOptions& options, const std::atomic<Millis>& stop_asked_at,
     const std::function<void(const LeasedTask&, const std::string& error, bool revoked)>& give_up) {
-  Supervisor(queue, options, give_up).run(stop);
+  Supervisor(queue, options, give_up).run(stop_asked_at);
 }
 
 }  // namespace segments

@@ -22,8 +22,8 @@ using GiveUp = std::function<void(const LeasedTask&, const std::string& error, b
 class Supervisor {
  public:
   Supervisor(TaskQueue&, const WorkerOptions&, GiveUp);
-  // Until `stop` is set and the running tasks have ended.
-  void run(const std::atomic<bool>& stop);
+  // Until `stop_asked_at` is set and the running tasks have ended.
+  void run(const std::atomic<Millis>& stop_asked_at);
 
  private:
   static constexpr Millis patience_ms = 20;  // how long an order may wait behind one that runs
@@ -70,6 +70,7 @@ class Supervisor {
 
   // The loop (supervisor.cc).
   void obey();
+  void begin_stop(Millis asked_at);
   void terminate(const Termination&);
   bool drain();
   void show();
@@ -89,15 +90,15 @@ class Supervisor {
   std::map<std::string, std::uint64_t> started_;  // since the last show()
   std::mt19937_64 random_{std::random_device{}()};
   std::int64_t next_run_;
-  int reach_ = 1;        // how many orders each slot may be sent: more while all that is leased is short
-  bool changed_ = true;  // since the last show()
-  bool stop_asked_ = false;
-  Millis now_ = 0;  // of this turn of the loop
+  int reach_ = 1;             // how many orders each slot may be sent: more while all that is leased is short
+  bool changed_ = true;       // since the last show()
+  Millis stop_asked_at_ = 0;  // by the controls
+  Millis now_ = 0;            // of this turn of the loop
   Millis queue_rests_until_ = 0;
   bool queue_has_failed_ = false;  // since it last did what it was asked
   bool renew_at_once_ = false;
   Millis beat_at_ = 0, sweep_at_ = 0, lease_at_ = 0, revoked_at_ = 0, tell_at_ = 0;
-  Millis stopping_since_ = 0;
+  Millis stopping_since_ = 0;  // counted from when it was asked for
 };
 
 }  // namespace segments

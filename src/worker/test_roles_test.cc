@@ -109,7 +109,7 @@ int run_worker_role(const char* file, const char* work_dir) {
                         .lease_ms = 1000,
                         .poll_ms = 10,
                         .work_dir = work_dir};
-  std::atomic<bool> stop = false;
+  std::atomic<Millis> stop = 0;
   run_worker(queue, options, stop, [](const LeasedTask&, const std::string&, bool) {});
   return 0;
 }

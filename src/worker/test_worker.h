@@ -154,7 +154,7 @@ class WorkerTest : public testing::Test {
   }
   std::string trace() const { return folder / "trace"; }
   void start() {
-    stopping = false;
+    stopping = 0;
     thread = std::thread([this] {
       run_worker(*queue, options, stopping,
                  [this](const LeasedTask& task, const std::string& error, bool revoked) {
@@ -168,7 +168,7 @@ class WorkerTest : public testing::Test {
     });
   }
   void stop() {
-    stopping = true;
+    if (!stopping) stopping = steady_ms();
     if (thread.joinable()) thread.join();
   }
   TaskState state_of(const std::string& id) { return queue->find_task(id).value_or(TaskState{}); }
@@ -207,7 +207,7 @@ class WorkerTest : public testing::Test {
                         .work_dir = folder / "work"};
   WorkerControls controls{2};
   Diary diary;
-  std::atomic<bool> stopping = false;
+  std::atomic<Millis> stopping = 0;  // since when
   std::thread thread;
   std::mutex mutex;
   std::vector<GivenUpTask> given_up;

@@ -26,19 +26,25 @@ struct WorkerOptions {
   int lease_ms = 30'000;
   int poll_ms = 50;           // how often the queue is asked while slots are free
   int retry_base_ms = 2'000;  // of the back-off: doubled by each retry, at most 5 min, with full jitter
-  int drain_seconds = 25;     // at a stop: running tasks may finish so long, then are killed and handed back
-  std::string work_dir;       // each run may make a folder of its own in it, removed afterwards
+  int drain_seconds = 20;     // at a stop: running tasks may finish so long, then are killed and handed back
+  int last_words_seconds =
+      4;                 // after that the queue is told of them; what it does not take is left to leases
+  std::string work_dir;  // each run may make a folder of its own in it, removed afterwards
   WorkerControls* controls =
       nullptr;  // for another thread; they say how many slots there are. They outlive the worker
   RunObserver* observer = nullptr;  // as long
+  // Called once, when the worker begins to stop, with the moment of steady_ms() at which it is to be gone
+  // whatever the queue does: where its calls can wait for longer, they are not to.
+  std::function<void(Millis gone_at)> stopping = {};
 };
 
-// Runs until `stop` is set; on a thread that outlives it, because the kernel ties the slots to that thread.
-// `give_up` is called in this process for tasks that ended for good without success
+// Runs until `stop_asked_at` is set, to the moment of steady_ms() from which the stop's time counts: it may
+// be seen later where the queue is waited for. On a thread that outlives it, because the kernel ties the
+// slots to that thread. `give_up` is called in this process for tasks that ended for good without success
 // (TaskQueue::lease_given_up); it may be called more than once for one task, and where it throws it is called
 // again later.
 void run_worker(
-    TaskQueue&, const WorkerOptions&, const std::atomic<bool>& stop,
+    TaskQueue&, const WorkerOptions&, const std::atomic<Millis>& stop_asked_at,
     const std::function<void(const LeasedTask&, const std::string& error, bool revoked)>& give_up);
 
 // A slot's main loop on `descriptor`, 3, and the next, its board: reads a task, runs it, writes the outcome;

@@ -62,7 +62,7 @@ void WorkerControls::set_time_limits(std::string_view task_name, TimeLimits limi
 
 void WorkerControls::stop() {
   std::lock_guard lock(mutex_);
-  requests_.stop = true;
+  if (!requests_.stop_asked_at) requests_.stop_asked_at = steady_ms();
   wake();
 }
 
@@ -78,7 +78,7 @@ std::optional<WorkerRequests> WorkerControls::take_requests() {
   WorkerRequests taken{.slots = requests_.slots,
                        .terminations = std::exchange(requests_.terminations, {}),
                        .time_limits = std::exchange(requests_.time_limits, {}),
-                       .stop = requests_.stop};
+                       .stop_asked_at = requests_.stop_asked_at};
   return taken;
 }
 

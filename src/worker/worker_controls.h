@@ -52,7 +52,7 @@ struct WorkerRequests {
   int slots = 0;
   std::vector<Termination> terminations;
   std::vector<std::pair<std::string, TimeLimits>> time_limits;
-  bool stop = false;
+  Millis stop_asked_at = 0;  // of steady_ms(); 0: not asked
 };
 
 class WorkerControls {

@@ -49,12 +49,12 @@ TEST(WorkerControls, requests_are_taken_once_and_wake) {
   ASSERT_EQ(taken->time_limits.size(), 1u);
   EXPECT_EQ(taken->time_limits[0].second.soft_s, 5);
   EXPECT_FALSE(taken->time_limits[0].second.hard_s);
-  EXPECT_FALSE(taken->stop);
+  EXPECT_EQ(taken->stop_asked_at, 0);
   EXPECT_FALSE(controls.take_requests());
   controls.stop();
   taken = controls.take_requests();
   ASSERT_TRUE(taken);
-  EXPECT_TRUE(taken->stop);
+  EXPECT_GT(taken->stop_asked_at, 0);
   EXPECT_TRUE(taken->terminations.empty());
 }
 

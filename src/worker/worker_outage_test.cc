@@ -116,6 +116,36 @@ TEST_F(WorkerOutageTest, is_told_once_in_the_log_and_so_is_its_end) {
   EXPECT_EQ(count("\"worker.queue_works\""), 1) << text.str();
 }
 
+TEST_F(WorkerOutageTest, does_not_put_off_the_time_of_a_stop) {
+  options.last_words_seconds = 600;
+  Millis gone_at = 0;
+  options.stopping = [&](Millis at) { gone_at = at; };
+  start();
+  enqueue("hang", "long");
+  auto pids = hanging();
+  // As it is where the worker waited for its queue when it was asked to stop.
+  Millis asked_at = steady_ms() - 1000 * options.drain_seconds;
+  stopping = asked_at;
+  stop();
+  EXPECT_EQ(gone_at, asked_at + 1000 * (options.drain_seconds + options.last_words_seconds));
+  EXPECT_FALSE(pids.one_alive());
+  EXPECT_EQ(state_of("long").status, TaskStatus::PENDING);
+}
+
+TEST_F(WorkerOutageTest, is_not_waited_for_when_the_time_of_a_stop_is_over) {
+  start();
+  enqueue("hang", "long");
+  auto pids = hanging();
+  away->is_away = true;
+  stopping = steady_ms() - 1000 * (options.drain_seconds + options.last_words_seconds);
+  stop();
+  EXPECT_FALSE(pids.one_alive());
+  away->is_away = false;
+  EXPECT_EQ(state_of("long").status, TaskStatus::STARTED) << "nobody could be told";
+  away->ahead_ms = 3'600'000;
+  EXPECT_EQ(queue->lease_tasks("another", 1, 1000).size(), 1u) << "its lease has ended";
+}
+
 TEST_F(WorkerOutageTest, leaves_it_time_for_its_slots_where_each_answer_is_long_in_coming) {
   away->hang_ms = 1'200;
   away->is_away = true;

@@ -54,7 +54,7 @@ TEST_F(WorkerTest, a_stop_lets_running_tasks_finish) {
   enqueue("wait-for-file", "running");
   ASSERT_TRUE(comes_true([&] { return fs::exists(trace() + ".begun"); }));
   enqueue("ok", "waiting");
-  stopping = true;
+  stopping = steady_ms();
   put_file(trace(), "");
   stop();
   EXPECT_EQ(state_of("running").status, TaskStatus::SUCCESS);
