@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "describe/decode.h"
 #include "tasks/sync_social_media_metrics.h"
+#include "tasks/task_progress.h"
 
 namespace segments {
 namespace {
@@ -36,6 +37,7 @@ std::string batch_sync_social_media(std::string_view arguments, Services& servic
   auto batch = decode<BatchSync>(arguments);
   auto wanted = batch.platforms.value_or(std::vector<SocialMediaPlatform>{});
   BatchSyncResult result;
+  TaskProgress progress(services.queue, context.task_id);
   std::string after;
   while (true) {
     auto found = services.segments.list_segments_with_posts(batch.user_id, wanted, after, page);
@@ -55,8 +57,7 @@ std::string batch_sync_social_media(std::string_view arguments, Services& servic
     after = found.back().segment_id;
     // How many there are in all is not known before the last page: the bar nears its end without reaching it.
     double share = 1 - 1 / (1 + static_cast<double>(result.segments) / 1'000);
-    services.queue.put_task_progress(context.task_id, 99 * share,
-                                     "Queued the syncs of " + std::to_string(result.segments) + " segments");
+    progress.show(99 * share, "Queued the syncs of " + std::to_string(result.segments) + " segments");
   }
   log_info("social.batch_sync",
            {{"user", batch.user_id}, {"segments", result.segments}, {"tasks", result.tasks}});

@@ -13,6 +13,7 @@
 #include "queue/task_names.h"
 #include "tasks/job_end.h"
 #include "tasks/outputs.h"
+#include "tasks/task_progress.h"
 
 namespace segments {
 namespace {
@@ -53,7 +54,12 @@ class Creation {
  public:
   Creation(const CreateSegments& task, const VideoMetadata& metadata, Services& services,
            const TaskContext& context)
-      : task_(task), metadata_(metadata), services_(services), context_(context), created_at_(now_text()) {}
+      : task_(task),
+        metadata_(metadata),
+        services_(services),
+        context_(context),
+        progress_(services.queue, context.task_id),
+        created_at_(now_text()) {}
 
   void put_pieces() {
     bool is_one_of_several = task_.output_s3_keys.size() > 1;
@@ -69,9 +75,8 @@ class Creation {
         put(*segment);
       }
       double percent = 100.0 * static_cast<double>(number) / static_cast<double>(task_.output_s3_keys.size());
-      services_.queue.put_task_progress(context_.task_id, percent,
-                                        "Recorded segment " + std::to_string(number) + " of " +
-                                            std::to_string(task_.output_s3_keys.size()));
+      progress_.show(percent, "Recorded segment " + std::to_string(number) + " of " +
+                                  std::to_string(task_.output_s3_keys.size()));
     }
   }
 
@@ -188,6 +193,7 @@ class Creation {
   const VideoMetadata& metadata_;
   Services& services_;
   const TaskContext& context_;
+  TaskProgress progress_;
   std::string created_at_;
   CreateSegmentsResult result_;
 };

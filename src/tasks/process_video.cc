@@ -14,6 +14,7 @@
 #include "tasks/create_segments_from_video.h"
 #include "tasks/job_end.h"
 #include "tasks/outputs.h"
+#include "tasks/task_progress.h"
 
 namespace segments {
 namespace {
@@ -49,7 +50,7 @@ class Reporter {
  public:
   Reporter(Services& services, const TaskContext& context, const Video& video)
       : services_(services),
-        context_(context),
+        task_progress_(services.queue, context.task_id),
         video_(video),
         restart_(video.status == VideoStatus::FAILED) {}
 
@@ -88,11 +89,11 @@ class Reporter {
  private:
   void put(const JobProgress& progress) {
     if (!services_.videos.put_progress(progress, std::exchange(restart_, false))) throw JobStopped{};
-    services_.queue.put_task_progress(context_.task_id, progress.progress_percentage, progress.message);
+    task_progress_.show(progress.progress_percentage, progress.message);
   }
 
   Services& services_;
-  const TaskContext& context_;
+  TaskProgress task_progress_;
   const Video& video_;
   bool restart_;
 };
