@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 
-from conftest import BINARY, ROOT, Server, on_redis
+from conftest import BINARY, PATIENCE, ROOT, Server, on_redis
 
 PYTHON = sys.executable  # Debian's, which has celery
 
@@ -61,7 +61,7 @@ class Worker:
             self.process.send_signal(signal.SIGTERM)
 
     def wait(self):
-        code = self.process.wait(40)
+        code = self.process.wait(PATIENCE)
         self.log.close()
         return code
 
@@ -89,7 +89,7 @@ class Producer:
 
     def end(self):
         self.process.stdin.close()
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
 
 
 class Cluster:
@@ -126,5 +126,5 @@ class Cluster:
         return self.rows("SELECT count(*) FROM segments")[0][0]
 
     def rows(self, sql):
-        with contextlib.closing(sqlite3.connect(self.server.data / "segments.db", timeout=20)) as store:
+        with contextlib.closing(sqlite3.connect(self.server.data / "segments.db", timeout=PATIENCE)) as store:
             return store.execute(sql).fetchall()

@@ -1,10 +1,16 @@
 """Starts the built program as its users do, and speaks HTTP to it."""
+import ast
 import contextlib
+import inspect
 import json
 import os
 import pathlib
+import random
 import signal
+import socket
 import subprocess
+import sys
+import textwrap
 import time
 import urllib.parse
 from http.client import HTTPConnection
@@ -14,6 +20,7 @@ from failure_reports import pytest_runtest_logreport, pytest_runtest_makereport 
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = pathlib.Path(os.environ.get("SEGMENTS_BINARY", ROOT / "build/release/segments"))
+PATIENCE = 90  # seconds that another process is waited for: far more than it needs on a slow machine, and seldom spent
 VIDEOS = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "segments-test-videos"
 
 
@@ -47,7 +54,7 @@ class Server:
         self.log = open(str(self.data) + ".log", "ab")
         self.process = subprocess.Popen([str(BINARY), "serve", *self.flags], env=self.env, stdout=self.log,
                                         stderr=self.log, cwd=self.data.parent, start_new_session=True)
-        wait_until(lambda: self.answers(wait) or self.process.poll() is not None, 20)
+        wait_until(lambda: self.answers(wait) or self.process.poll() is not None)
         assert self.process.poll() is None, pathlib.Path(self.log.name).read_text()[-2000:]
         return self
 
@@ -59,12 +66,20 @@ class Server:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def stop(self, seconds=40):
+    def stop(self, seconds=PATIENCE):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(seconds)
         self.log.close()
         return self.process.returncode
+
+    def end(self):
+        """At the end of a test: nothing that it started is to outlive it, whatever happens."""
+        try:
+            self.stop()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
 
     def log_lines(self):
         lines = []
@@ -80,7 +95,7 @@ class Server:
                                                capture_output=True, text=True, cwd=self.data.parent).stdout.strip()
         return self.tokens[user]
 
-    def call(self, method, path, body=None, headers=None, user="", timeout=30):
+    def call(self, method, path, body=None, headers=None, user="", timeout=PATIENCE):
         """user: "" the server's own, None sends no token."""
         headers = dict(headers or {})
         if user is not None and self.env.get("SEGMENTS_AUTH", "token") == "token" and "Authorization" not in headers:
@@ -115,14 +130,14 @@ class Server:
         assert done.status < 300, done.body
         return started.json["job_id"]
 
-    def wait_job(self, job, seconds=240):
+    def wait_job(self, job, seconds=400):
         wait_until(lambda: self.call("GET", f"/api/jobs/{job}/status").json["status"] in
                    ("COMPLETED", "FAILED", "CANCELLED"), seconds)
         return self.call("GET", f"/api/jobs/{job}/status").json
 
-    def wait_segments(self, job, seconds=60):
+    def wait_segments(self, job, seconds=400):
         """The job's segments, once every output has its record."""
-        status = self.wait_job(job)
+        status = self.wait_job(job, seconds)
         assert status["status"] == "COMPLETED", status
         found = []
 
@@ -134,20 +149,41 @@ class Server:
         return found
 
 
+chosen_ports = set()
+
+
 def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those that the system gives to outgoing connections, which could take it while its program is being started again."""
+    while True:
+        port = random.SystemRandom().randrange(12_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+            if port not in chosen_ports:
+                chosen_ports.add(port)
+                return port
 
 
-def wait_until(condition, seconds):
+def wait_until(condition, seconds=PATIENCE):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
             return
         time.sleep(0.03)
-    raise AssertionError(f"not within {seconds} s")
+    caller = inspect.getframeinfo(sys._getframe(1))
+    raise AssertionError("\n".join([f"not within {seconds} s: {(caller.code_context or [''])[0].strip()}", *what_it_saw(condition)]))
+
+
+def what_it_saw(condition):
+    """The values that a condition compares, once more."""
+    with contextlib.suppress(Exception):  # its text may be no whole statement
+        tree = ast.parse(textwrap.dedent(inspect.getsource(condition)).strip())
+        names = {**condition.__globals__, **inspect.getclosurevars(condition).nonlocals}
+        for node in ast.walk(next(node for node in ast.walk(tree) if isinstance(node, (ast.Lambda, ast.FunctionDef)))):
+            if isinstance(node, ast.Compare):
+                for value in (node.left, *node.comparators):
+                    if not isinstance(value, ast.Constant):
+                        with contextlib.suppress(Exception):
+                            yield f"{ast.unparse(value)} is {eval(compile(ast.Expression(value), '?', 'eval'), names)!r}"[:1500]
 
 
 def segment_body(video_id="v1", number=1, **more):
@@ -165,9 +201,13 @@ def make_server(tmp_path):
         return server
 
     yield make
-    for server in servers:
-        if server.process:
-            server.stop()
+    started = [server for server in servers if server.process]
+    for server in started:
+        if server.process.poll() is None:
+            server.process.send_signal(signal.SIGTERM)
+    with contextlib.ExitStack() as ends:
+        for server in started:
+            ends.callback(server.end)
 
 
 @pytest.fixture

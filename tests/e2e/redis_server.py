@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 
-from conftest import free_port, wait_until
+from conftest import PATIENCE, free_port, wait_until
 
 
 class RedisServer:
@@ -33,7 +33,8 @@ class RedisServer:
             ["/usr/bin/redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "",
              "--appendonly", "yes" if self.durable else "no", "--appendfsync", self.fsync, "--maxmemory-policy", "noeviction",
              "--logfile", str(self.folder / "redis.log")], stdin=subprocess.DEVNULL)
-        wait_until(self.answers, 30)
+        wait_until(lambda: self.answers() or self.process.poll() is not None)
+        assert self.process.poll() is None, (self.folder / "redis.log").read_text()[-2000:]
         return self
 
     def answers(self):
@@ -46,7 +47,7 @@ class RedisServer:
         """As an operator does: what was written is kept."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
+            self.process.wait(PATIENCE)
 
     def kill(self):
         self.process.kill()

@@ -3,6 +3,8 @@ import collections
 import json
 import time
 
+from conftest import PATIENCE
+
 UPLOAD_PIECES = 1
 # How a run ends that is killed again and again: five times with its worker, or once more than it is retried alone.
 DIED_OFTEN = ("The worker died 5 times while running it.", "The worker process running it died.")
@@ -89,7 +91,7 @@ class Census:
             if created[segment] != (segment in self.expected):
                 self.fault("events of a record", (segment, created[segment]))
         # Redis's copy, which other processes' streams are served from, follows within a second.
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while True:
             copied = [(int(number.split("-")[0]), fields["type"], fields["data"]) for number, fields in self.client.xrange("segments:events")]
             if copied == rows or time.monotonic() > end:
@@ -108,7 +110,7 @@ class Census:
         for task, state in states.items():
             if state.get("status") != "SUCCESS":
                 self.fault("a task's state", (task, state))
-        results = self.cluster.producer.ask("results", [task for task, _, _ in self.tasks], 10)
+        results = self.cluster.producer.ask("results", [task for task, _, _ in self.tasks], 60)
         for task, video, pieces in self.tasks:
             ids = [f"seg_{video}_{number:03}" for number in range(1, pieces + 1)]
             if results.get(task) != ["SUCCESS", {"segments_created": pieces, "segment_ids": ids, "failed": []}]:

@@ -5,7 +5,7 @@ import socket
 import threading
 from http.client import HTTPConnection
 
-from conftest import wait_until
+from conftest import PATIENCE, wait_until
 
 
 class Stream:
@@ -34,15 +34,21 @@ class Stream:
                     fields[name] = value
         self.ended = True
 
-    def wait_events(self, count, seconds=60):
-        wait_until(lambda: len(self.events) >= count or self.ended, seconds)
+    def wait_events(self, count):
+        wait_until(lambda: len(self.events) >= count or self.ended)
         assert len(self.events) >= count, self.events
         return self
 
+    def wait_end(self):
+        """The last event."""
+        self.thread.join(PATIENCE)
+        assert self.ended and self.events, self.events
+        return self.events[-1]
+
     def cut(self):
-        """Its connection is lost; what it had read."""
+        """Its connection is lost; what it had read, which may be more than was waited for."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
-        self.thread.join(20)
+        self.thread.join(PATIENCE)
         self.connection.close()
         return list(self.events)

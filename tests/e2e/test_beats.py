@@ -3,7 +3,7 @@ import json
 import time
 
 import pytest
-from conftest import on_redis, segment_body, wait_until
+from conftest import PATIENCE, on_redis, segment_body, wait_until
 from programs import CLIENT
 
 SCHEDULE = """
@@ -20,12 +20,14 @@ def server(make_server, redis):
     return make_server(env=on_redis(redis.url, SEGMENTS_WORKERS="0")).start()
 
 
+UNTIL_DUE = 6  # a reading is due 5 s after its link, and the beat looks at once or half a minute later
+
+
 def link_posts(server, numbers):
-    """Posts whose first reading nobody does, once they are due."""
+    """Posts whose first reading nobody does."""
     for number in numbers:
         segment = server.call("POST", "/api/segments", segment_body(number=number)).json["segment_id"]
         assert server.call("POST", f"/api/segments/{segment}/social-media", {"platform": "tiktok", "post_id": f"{7300000000000000000 + number}"}).status == 200
-    time.sleep(6)  # a reading is due 5 s after its link, and the beat looks at once or half a minute later
 
 
 def sent_by_beats(redis):
@@ -38,19 +40,21 @@ def sent_by_beats(redis):
 def test_of_two_beats_one_sends_and_the_other_takes_over(server, redis, beside):
     first, many = range(1, 21), 20
     link_posts(server, first)
+    time.sleep(UNTIL_DUE)
     # They run nothing, so that what they send stays to be counted.
     beats = [beside.worker(server, f"beat{number}", "--queues", "nothing", "--beat") for number in range(2)]
-    wait_until(lambda: len(sent_by_beats(redis)) >= many, 60)
+    wait_until(lambda: len(sent_by_beats(redis)) >= many)
     assert len(set(sent_by_beats(redis))) == len(sent_by_beats(redis)) == many
     holder, other = sorted(beats, key=lambda beat: not beat.events("beat.taken"))
     assert holder.events("beat.taken") and not other.events("beat.taken")
-    holder.kill()
     link_posts(server, range(21, 41))
+    holder.kill()
     key = "segments:beat"
     assert redis.client().pttl(key) > 0  # what a dead one leaves ends by itself
+    time.sleep(UNTIL_DUE)
     redis.client().pexpire(key, 1)  # as if that time had gone by
-    wait_until(lambda: other.events("beat.taken"), 30)
-    wait_until(lambda: len(sent_by_beats(redis)) >= 2 * many, 60)
+    wait_until(lambda: other.events("beat.taken"))
+    wait_until(lambda: len(sent_by_beats(redis)) >= 2 * many)
     assert len(set(sent_by_beats(redis))) == len(sent_by_beats(redis)) == 2 * many
     assert other.stop() == 0 and not redis.client().exists(key)  # given back to whoever comes next
 
@@ -63,9 +67,9 @@ def test_pythons_beat_sends_to_our_worker(server, redis, beside, app, tmp_path):
     def ended(name):
         return [line for line in worker.events("task.ended") if line["name"].startswith("tasks." + name)]
 
-    wait_until(lambda: len(ended("batch")) >= 3 and len(ended("sync")) >= 3, 60)
+    wait_until(lambda: len(ended("batch")) >= 3 and len(ended("sync")) >= 3)
     assert {line["ending"] for line in ended("batch")} == {"success"} and {line["ending"] for line in ended("sync")} == {"failure"}
-    assert app.AsyncResult(ended("batch")[0]["task_id"]).get(timeout=10) == {"segments": 0, "tasks": 0}
+    assert app.AsyncResult(ended("batch")[0]["task_id"]).get(timeout=PATIENCE) == {"segments": 0, "tasks": 0}
     assert beat.is_alive() and "Sending due task batch" in beat.log
     ids = [line["task_id"] for line in worker.events("task.ended")]
     assert len(ids) == len(set(ids))

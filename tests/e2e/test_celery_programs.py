@@ -5,8 +5,8 @@ import re
 import pytest
 from celery.result import AsyncResult
 from celery_cluster import FolderStore
-from conftest import on_redis, wait_until
-from programs import celery_command, celery_session, link_post, run_python
+from conftest import PATIENCE, on_redis, wait_until
+from programs import POSTS_FOR_LONG, SLOW_PLATFORM, celery_command, celery_session, link_posts, run_python
 
 BATCH, CREATE, PROCESS, SYNC = TASKS = ["tasks.batch_sync_social_media_task", "tasks.create_segments_from_video_task",
                                         "tasks.process_video_task", "tasks.sync_social_media_metrics_task"]
@@ -46,17 +46,17 @@ def test_the_snippet_of_the_seed_runs_as_printed(server, redis, beside, app, tmp
     store.sample("piece.mp4", "testsrc=size=32x32:rate=10:duration=2", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
     store.put("processed/test_video/segment_001.mp4", "video/mp4")
     worker = beside.worker(server, "clips")
-    wait_until(lambda: server.call("GET", "/api/segments").json["total_count"] == 1, 30)
+    wait_until(lambda: server.call("GET", "/api/segments").json["total_count"] == 1)
     made = server.call("GET", "/api/segments").json["segments"][0]
     assert (made["segment_id"], made["title"], made["duration"], made["user_id"]) == ("seg_test_video_001", "Test Video", 2, "test_user"), made
 
     # Again, and each result is read with Python's client and over HTTP.
     created, synced = run_seed(app, redis.url, SEED)
-    answer = created.get(timeout=30)
+    answer = created.get(timeout=PATIENCE)
     assert answer["segments_created"] == 0 or answer["segment_ids"] == ["seg_test_video_001"], answer
     assert server.call("GET", "/api/segments").json["total_count"] == 1
     with pytest.raises(Exception, match="There is no segment test_segment"):
-        synced.get(timeout=30)
+        synced.get(timeout=PATIENCE)
     shown = {id: server.call("GET", f"/api/tasks/{id}") for id in (created.id, synced.id)}
     task = shown[created.id].json
     assert (task["status"], task["name"], task["user_id"], task["result"]) == ("SUCCESS", CREATE, "test_user", answer)
@@ -65,26 +65,26 @@ def test_the_snippet_of_the_seed_runs_as_printed(server, redis, beside, app, tmp
     assert worker.is_alive()
 
     # With the segment there, the sync reads its counts.
-    segment = link_post(server, platform="instagram")
+    segment = link_posts(server, platform="instagram")
     _, synced = run_seed(app, redis.url, SEED.replace("test_segment", segment))
-    assert synced.get(timeout=30) == {"segment_id": segment, "platform": "instagram", "posts": 1, "synced": 1, "failed": []}
+    assert synced.get(timeout=PATIENCE) == {"segment_id": segment, "platform": "instagram", "posts": 1, "synced": 1, "failed": []}
     assert server.call("GET", f"/api/segments/{segment}").json["social_media_usage"][0]["source"] == "simulated"
 
 
 def test_the_commands_that_operators_type(server, redis, beside, app):
     """The seed's own (`inspect active`) and the rest, while one task runs and two wait for their time."""
-    beside.worker(server, "clips", "--queues", "celery,video", "--concurrency", "2", SEGMENTS_SIMULATOR_FAULTS="latency_ms=60000")
-    segment = link_post(server)
+    beside.worker(server, "clips", "--queues", "celery,video", "--concurrency", "2", SEGMENTS_SIMULATOR_FAULTS=SLOW_PLATFORM)
+    segment = link_posts(server, POSTS_FOR_LONG)
     running = app.send_task(SYNC, (segment, "tiktok"), queue="video")
     later, revoked = (app.send_task(BATCH, ("test_user",), countdown=3600) for _ in range(2))
-    ask = app.control.inspect(destination=["clips@here"], timeout=10)
+    ask = app.control.inspect(destination=["clips@here"], timeout=PATIENCE)
 
     def commands(*lines):
-        for line, printed in zip(lines, celery_session(redis.url, *[line + " -d clips@here -t 10" for line in lines]), strict=True):
+        for line, printed in zip(lines, celery_session(redis.url, *[line + f" -d clips@here -t {PATIENCE}" for line in lines]), strict=True):
             assert "clips@here: OK" in printed, (line, printed)
             yield printed
 
-    wait_until(lambda: running.id in str(ask.active()) and later.id in str(ask.scheduled()) and revoked.id in str(ask.scheduled()), 30)
+    wait_until(lambda: running.id in str(ask.active()) and later.id in str(ask.scheduled()) and revoked.id in str(ask.scheduled()))
     assert "clips@here: OK" in celery_command(redis.url, "status")
     printed = celery_command(redis.url, "inspect", "active")
     assert running.id in printed and SYNC in printed and segment in printed and "1 node online" in printed, printed
@@ -105,12 +105,12 @@ def test_the_commands_that_operators_type(server, redis, beside, app):
         "control add_consumer extra", "control pool_grow 2", "control enable_events", "control disable_events")
     assert "flagged as revoked" in revoke and revoked.id in revoked_ids and "rate limit set" in rate and f"{SYNC} [rate_limit=10/m]" in registered
     assert "time limits set" in limit and "add consumer extra" in add and "will grow" in grow and "events enabled" in enable and "events disabled" in disable
-    assert app.send_task(BATCH, ("nobody",), queue="extra").get(timeout=30) == {"segments": 0, "tasks": 0}
-    wait_until(lambda: ask.stats()["clips@here"]["prefetch_count"] == 4, 20)
+    assert app.send_task(BATCH, ("nobody",), queue="extra").get(timeout=PATIENCE) == {"segments": 0, "tasks": 0}
+    wait_until(lambda: ask.stats()["clips@here"]["prefetch_count"] == 4)
     cancel, shrink, queues, terminate = commands("control cancel_consumer extra", "control pool_shrink 3", "inspect active_queues", f"control terminate SIGTERM {running.id}")
     assert "no longer consuming" in cancel and "will shrink" in shrink and "extra" not in queues and "terminate" in terminate
-    wait_until(lambda: ask.stats()["clips@here"]["prefetch_count"] == 1, 20)
-    wait_until(lambda: running.state == "REVOKED" and running.id not in str(ask.active()), 20)
+    wait_until(lambda: ask.stats()["clips@here"]["prefetch_count"] == 1)
+    wait_until(lambda: running.state == "REVOKED" and running.id not in str(ask.active()))
 
 
 def test_events_are_dumped_and_shutdown_ends_the_worker(server, redis, beside, app):
@@ -118,9 +118,9 @@ def test_events_are_dumped_and_shutdown_ends_the_worker(server, redis, beside, a
     dump = beside.celery("dump", redis.url, "events", "--dump").wait_log("heartbeat")
     done = app.send_task(BATCH, ("test_user",))
     failed = app.send_task(SYNC, ("test_segment", "instagram"))
-    assert done.get(timeout=30) == {"segments": 0, "tasks": 0}
+    assert done.get(timeout=PATIENCE) == {"segments": 0, "tasks": 0}
     for id, last in ((done.id, "succeeded"), (failed.id, "failed")):
-        wait_until(lambda: {"received", "started", last} <= set(re.findall(rf"clips@here \[.*\] task (\w+): .*\({id}\)", dump.log)), 30)
+        wait_until(lambda: {"received", "started", last} <= set(re.findall(rf"clips@here \[.*\] task (\w+): .*\({id}\)", dump.log)))
     celery_command(redis.url, "control", "-d", "clips@here", "shutdown", code=69)  # as with Python's worker, which does not reply either
-    assert worker.wait(40) == 0
+    assert worker.wait() == 0
     dump.wait_log("clips@here [").wait_log("shutdown")

@@ -4,12 +4,14 @@ import os
 import pathlib
 import random
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
 import uuid
 
-from conftest import segment_body, wait_until
+from conftest import PATIENCE, segment_body, wait_until
+from segment_census import DIED_OFTEN
 
 KILLS = int(os.environ.get("SEGMENTS_TEST_KILLS", "200"))
 
@@ -64,7 +66,7 @@ class Clients:
         key, body = str(uuid.uuid4()), segment_body("killed", turn, title=str(uuid.uuid4()))
         while not self.stop.is_set():
             with contextlib.suppress(OSError, ConnectionError):
-                answer = self.must(self.server.call("POST", "/api/segments", body, {"Idempotency-Key": key}, timeout=5), 201)
+                answer = self.must(self.server.call("POST", "/api/segments", body, {"Idempotency-Key": key}, timeout=PATIENCE), 201)
                 with self.lock:
                     self.created[answer.json["segment_id"]] = body["title"]
                 return
@@ -72,26 +74,26 @@ class Clients:
 
     def update(self, turn):
         if "edited" not in self.titles:
-            made = self.must(self.server.call("POST", "/api/segments", segment_body("edited"), timeout=5), 201).json
+            made = self.must(self.server.call("POST", "/api/segments", segment_body("edited"), timeout=PATIENCE), 201).json
             self.titles["edited"] = (made["segment_id"], [None])
         segment_id, values = self.titles["edited"]
         value = f"title {turn} {uuid.uuid4()}"
         values.append(value)  # may be stored even when the answer is lost
-        self.must(self.server.call("PUT", f"/api/segments/{segment_id}", {"title": value}, timeout=5), 200)
+        self.must(self.server.call("PUT", f"/api/segments/{segment_id}", {"title": value}, timeout=PATIENCE), 200)
         values[:] = [value]  # acknowledged: nothing older may be seen again
 
     def download(self, turn):
         if "counted" not in self.titles:
-            made = self.must(self.server.call("POST", "/api/segments", segment_body("counted"), timeout=5), 201).json
+            made = self.must(self.server.call("POST", "/api/segments", segment_body("counted"), timeout=PATIENCE), 201).json
             self.titles["counted"] = made["segment_id"]
         self.counted["tried"] += 1
-        self.must(self.server.call("GET", f"/api/segments/{self.titles['counted']}/download", timeout=5), 200)
+        self.must(self.server.call("GET", f"/api/segments/{self.titles['counted']}/download", timeout=PATIENCE), 200)
         self.counted["sure"] += 1
 
     def put(self, turn):
         content = random.randbytes(random.randint(1, 300_000))
-        started = self.must(self.server.call("POST", "/api/upload/initiate", {"filename": f"{turn}.mp4", "content_type": "video/mp4", "file_size": len(content)}, timeout=5), 200).json
-        self.must(self.server.call("PUT", started["presigned_url"], content, {"Content-Type": "video/mp4"}, user=None, timeout=5), 200)
+        started = self.must(self.server.call("POST", "/api/upload/initiate", {"filename": f"{turn}.mp4", "content_type": "video/mp4", "file_size": len(content)}, timeout=PATIENCE), 200).json
+        self.must(self.server.call("PUT", started["presigned_url"], content, {"Content-Type": "video/mp4"}, user=None, timeout=PATIENCE), 200)
         with self.lock:
             self.objects[started["s3_key"]] = content
 
@@ -106,6 +108,12 @@ class Clients:
         if job:
             self.jobs.append(job)
         time.sleep(1)
+
+
+def jobs_given_up(server):
+    """A cutting takes long; one that is killed again and again, more often than it is tried, is given up and told as failed."""
+    with contextlib.closing(sqlite3.connect(server.data / "queue.db", timeout=PATIENCE)) as queue:
+        return {id.removeprefix("process-"): error for id, error in queue.execute("SELECT id, error FROM task WHERE dead = 1") if error in DIED_OFTEN}
 
 
 def test_what_was_acknowledged_survives_kill_9(make_server, small_video):
@@ -150,9 +158,14 @@ def test_what_was_acknowledged_survives_kill_9(make_server, small_video):
         assert server.call("GET", url, user=None).body == content
 
     # Every job comes to its end, with each piece and record exactly once.
-    wait_until(lambda: all(server.call("GET", f"/api/jobs/{job}/status").json["status"] in ("COMPLETED", "FAILED") for job in clients.jobs), 240)
-    for job in clients.jobs:
-        segments = server.wait_segments(job, 120)
+    ends = {job: server.wait_job(job) for job in clients.jobs}
+    given_up = jobs_given_up(server)
+    assert len(given_up) <= 2, given_up
+    for job, end in ends.items():
+        if job in given_up:
+            assert end["status"] == "FAILED" and server.call("GET", f"/api/videos/{job}/segments").json["segments"] == [], end
+            continue
+        segments = server.wait_segments(job)
         assert [s["segment_number"] for s in segments] == [1, 2, 3], (job, segments)
         for segment in segments:
             media = server.call("GET", server.call("GET", f"/api/segments/{segment['segment_id']}/play").json["play_url"], user=None)
@@ -164,14 +177,17 @@ def test_what_was_acknowledged_survives_kill_9(make_server, small_video):
         walked, cursor = walked + page["page_size"], page["next_cursor"]
     assert walked == listed
     # The folders of killed runs go with the worker's next sweep.
-    wait_until(lambda: not [p for p in (server.data / "work").rglob("*") if p.is_file()], 40)
+    wait_until(lambda: not [p for p in (server.data / "work").rglob("*") if p.is_file()])
 
 
 def test_a_cancelled_job_stops_its_encoder_and_leaves_nothing(server, tmp_path):
     long_video = tmp_path / "long.mp4"
-    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30:duration=120", "-c:v", "libx264",
-                    "-preset", "ultrafast", str(long_video)], check=True)
+    short_video = tmp_path / "short.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30:duration=4", "-c:v", "libx264",
+                    "-preset", "ultrafast", str(short_video)], check=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "29", "-i", str(short_video), "-c", "copy", str(long_video)], check=True)
     job = server.upload(long_video, cutting={"type": "fixed", "duration_seconds": 60, "mode": "exact"})
+
     def encoders():
         found = []
         for pid in descendants(server.process.pid):
@@ -180,10 +196,10 @@ def test_a_cancelled_job_stops_its_encoder_and_leaves_nothing(server, tmp_path):
                     found.append(pid)
         return found
 
-    wait_until(encoders, 30)
+    wait_until(encoders)
     assert server.call("POST", f"/api/jobs/{job}/cancel").status == 200
-    wait_until(lambda: not encoders(), 5)
+    wait_until(lambda: not encoders())
     assert server.wait_job(job)["status"] == "CANCELLED"
     assert server.call("POST", f"/api/jobs/{job}/cancel").status == 409
-    wait_until(lambda: not [p for p in (server.data / "work").rglob("*") if p.is_file()], 5)
+    wait_until(lambda: not [p for p in (server.data / "work").rglob("*") if p.is_file()])
     assert not [p for p in (server.data / "objects").rglob("*") if job in str(p) and "processed" in str(p) and p.is_file()]

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from celery_cluster import FolderStore
-from conftest import BINARY, on_redis, wait_until
+from conftest import BINARY, PATIENCE, on_redis, wait_until
 
 BATCH = "tasks.batch_sync_social_media_task"
 
@@ -17,7 +17,7 @@ def server(make_server, redis):
 
 
 def dead_letters(server, *words, code=0):
-    answer = subprocess.run([str(BINARY), "admin", "dead-letters", *words], env=server.env, cwd=server.data.parent, capture_output=True, text=True, timeout=30)
+    answer = subprocess.run([str(BINARY), "admin", "dead-letters", *words], env=server.env, cwd=server.data.parent, capture_output=True, text=True, timeout=PATIENCE)
     assert answer.returncode == code, (words, answer.stdout, answer.stderr)
     return answer.stdout if code == 0 else answer.stderr
 
@@ -77,14 +77,15 @@ def test_garbage_on_the_queue(server, redis, beside, app):
     for number, element in enumerate(survivable(message)):
         lacking.append(f"lacking-{number}")
         client.lpush("celery", element.replace(message["headers"]["id"], lacking[-1]))
-    assert all(result.get(timeout=30) == {"segments": 0, "tasks": 0} for result in results)
-    assert all(app.AsyncResult(id).get(timeout=30) == {"segments": 0, "tasks": 0} for id in lacking)
-    wait_until(lambda: client.hlen("unacked") == 0 and client.llen("celery") == 0, 20)
+    assert all(result.get(timeout=PATIENCE) == {"segments": 0, "tasks": 0} for result in results)
+    assert all(app.AsyncResult(id).get(timeout=PATIENCE) == {"segments": 0, "tasks": 0} for id in lacking)
+    wait_until(lambda: client.hlen("unacked") == 0 and client.llen("celery") == 0)
     letters = {id: error for id, _, _, error in listed(server)}
     assert len(letters) == len(bad) and all(id.startswith("undecodable-") for id in letters), letters
     for sentence in ("The message is no JSON object.", "The message has no properties.", "The body is not base64.", "The task's body is no list of three.",
                      "Content of the type application/x-python-serialize is not taken.", "The task's id is no text, or empty or too long."):
         assert sentence in letters.values(), letters
+    wait_until(lambda: len(worker.events("celery.message_undecodable")) >= len(bad))
     assert worker.is_alive() and len(worker.events("celery.message_undecodable")) == len(bad)
 
     # Shown whole, put back (to be refused again), dropped.
@@ -92,7 +93,7 @@ def test_garbage_on_the_queue(server, redis, beside, app):
     shown = json.loads(dead_letters(server, "show", pickle))
     assert json.loads(json.loads(shown["arguments"])["message"])["content-type"] == "application/x-python-serialize"
     assert pickle in dead_letters(server, "requeue", pickle)
-    wait_until(lambda: len(worker.events("celery.message_undecodable")) == len(bad) + 1 and len(listed(server)) == len(bad), 20)
+    wait_until(lambda: len(worker.events("celery.message_undecodable")) == len(bad) + 1 and len(listed(server)) == len(bad))
     for id in letters:
         dead_letters(server, "drop", id)
     assert listed(server) == [] and "dead letter" in dead_letters(server, "drop", pickle, code=1) + dead_letters(server, "show", pickle, code=1)
@@ -102,7 +103,7 @@ def test_a_dead_task_is_put_back_when_its_trouble_is_over(server, redis, beside,
     key = "processed/v7/segment_001.mp4"
     beside.worker(server, "clips", "--concurrency", "1")
     result = app.send_task("tasks.create_segments_from_video_task", kwargs={"video_id": "v7", "user_id": "alice", "output_s3_keys": [key]})
-    assert str(result.get(timeout=30, propagate=False)) == f"There is no object {key}."
+    assert str(result.get(timeout=PATIENCE, propagate=False)) == f"There is no object {key}."
     (id, _, name, error), = listed(server)
     assert (id, name, error) == (result.id, "tasks.create_segments_from_video_task", f"There is no object {key}.")
     assert json.loads(json.loads(dead_letters(server, "show", id))["arguments"])["output_s3_keys"] == [key]
@@ -110,8 +111,8 @@ def test_a_dead_task_is_put_back_when_its_trouble_is_over(server, redis, beside,
     store.sample("piece.mp4", "testsrc=size=32x32:rate=10:duration=2", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
     store.put(key, "video/mp4")
     dead_letters(server, "requeue", id)
-    wait_until(lambda: server.call("GET", "/api/segments?video_id=v7").json["total_count"] == 1, 20)
-    wait_until(lambda: app.AsyncResult(id).state == "SUCCESS" and server.call("GET", f"/api/tasks/{id}").json["status"] == "SUCCESS", 20)
+    wait_until(lambda: server.call("GET", "/api/segments?video_id=v7").json["total_count"] == 1)
+    wait_until(lambda: app.AsyncResult(id).state == "SUCCESS" and server.call("GET", f"/api/tasks/{id}").json["status"] == "SUCCESS")
     assert listed(server) == []
 
 
@@ -143,6 +144,6 @@ def test_hostile_events_and_commands(server, redis, beside, app):
     for element in ("no JSON", b"\xff\x00", "[]", "{}", json.dumps(envelope), json.dumps({**envelope, "body": "%%%"})):
         assert client.publish("/0.celery.pidbox", element) == 1
     # Not deaf, nor dead: as before.
-    assert app.control.ping(["clips@here"], timeout=10) == [{"clips@here": {"ok": "pong"}}]
-    assert app.send_task(BATCH, ("nobody",)).get(timeout=30) == {"segments": 0, "tasks": 0}
+    assert app.control.ping(["clips@here"], timeout=PATIENCE) == [{"clips@here": {"ok": "pong"}}]
+    assert app.send_task(BATCH, ("nobody",)).get(timeout=PATIENCE) == {"segments": 0, "tasks": 0}
     assert worker.stop() == 0

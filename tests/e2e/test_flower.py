@@ -4,8 +4,8 @@ import threading
 import pytest
 from celery.events import EventReceiver
 from celery.events.state import State
-from conftest import on_redis, wait_until
-from programs import link_post
+from conftest import PATIENCE, on_redis, wait_until
+from programs import POSTS_FOR_LONG, SLOW_PLATFORM, link_posts
 
 SYNC, BATCH = "tasks.sync_social_media_metrics_task", "tasks.batch_sync_social_media_task"
 
@@ -39,13 +39,15 @@ class Monitor:
             if event["type"].startswith("task-"):
                 self.seen.setdefault(event["uuid"], []).append((event["type"], self.state.tasks[event["uuid"]].state))
 
-    def inspect(self, worker=None):
+    def inspect(self, names):
+        """All workers at once; and again those that were late, as when their pages are opened."""
         for method in self.inspections:
-            ask = self.app.control.inspect(timeout=1 if worker is None else 10, destination=[worker] if worker else None)
-            answers = ask.active(safe=True) if method == "active" else getattr(ask, method)()
-            assert answers and "error" not in answers, (method, answers)
-            for name, answer in answers.items():
-                self.workers.setdefault(name, {})[method] = answer
+            while late := [name for name in names if method not in self.workers.get(name, {})]:
+                ask = self.app.control.inspect(timeout=1) if late == names else self.app.control.inspect(timeout=PATIENCE, destination=late)
+                answers = ask.active(safe=True) if method == "active" else getattr(ask, method)()
+                assert answers is None or "error" not in answers, (method, answers)
+                for name, answer in (answers or {}).items():
+                    self.workers.setdefault(name, {})[method] = answer
 
     def is_online(self, name):
         with self.lock:
@@ -57,15 +59,16 @@ class Monitor:
             return task and task.state
 
     def await_state(self, id, state):
-        wait_until(lambda: self.state_of(id) == state, 40)
+        wait_until(lambda: self.state_of(id) == state)
         with self.lock:
             return self.state.tasks[id]
 
     def end(self):
         self.ending.set()
-        self.receiver.should_stop = True
+        if self.receiver:
+            self.receiver.should_stop = True
         for thread in self.threads:
-            thread.join(20)
+            thread.join(PATIENCE)
 
 
 @pytest.fixture
@@ -77,15 +80,16 @@ def monitor(app):
 
 def test_flower_sees_workers_online_and_tasks_in_every_state(make_server, redis, beside, monitor):
     server = make_server(env=on_redis(redis.url, SEGMENTS_WORKERS="0")).start()
-    segment = link_post(server)
+    segment = link_posts(server, POSTS_FOR_LONG)
     # None of them has -E: that Flower is there makes them tell.
     clips = beside.worker(server, "clips", "--concurrency", "1")
-    slow = beside.worker(server, "slow", "--queues", "slow", "--concurrency", "2", SEGMENTS_SIMULATOR_FAULTS="latency_ms=60000")
+    slow = beside.worker(server, "slow", "--queues", "slow", "--concurrency", "2", SEGMENTS_SIMULATOR_FAULTS=SLOW_PLATFORM)
     beside.worker(server, "flaky", "--queues", "flaky", "--concurrency", "1", SEGMENTS_SIMULATOR_FAULTS="unavailable=1.0")
     names = [f"{name}@here" for name in ("clips", "slow", "flaky")]
-    wait_until(lambda: all(map(monitor.is_online, names)), 20)
-    wait_until(lambda: len([1 for stats in monitor.app.control.inspect(timeout=1).stats().values() if stats["pool"]["processes"]]) == 3, 20)
-    monitor.inspect()
+    wait_until(lambda: all(map(monitor.is_online, names)))
+    ask = monitor.app.control.inspect(names, timeout=PATIENCE)
+    wait_until(lambda: len([1 for stats in ask.stats().values() if stats["pool"]["processes"]]) == 3)
+    monitor.inspect(names)
     assert sorted(monitor.workers) == sorted(names)
     for name in names:
         info = monitor.workers[name]
@@ -94,7 +98,7 @@ def test_flower_sees_workers_online_and_tasks_in_every_state(make_server, redis,
         assert info["stats"]["pool"]["max-concurrency"] and info["stats"]["broker"]["transport"] == "redis" and isinstance(info["stats"]["total"], dict)
         assert [queue["name"] for queue in info["active_queues"]] == [{"clips": "celery"}.get(name[:-5], name[:-5])] and SYNC in info["registered"]
     for name in names:  # enabled by now, or by its next round
-        wait_until(lambda: monitor.app.control.enable_events(destination=[name], reply=True, timeout=10) == [{name: {"ok": "task events already enabled"}}], 20)
+        wait_until(lambda: monitor.app.control.enable_events(destination=[name], reply=True, timeout=PATIENCE) == [{name: {"ok": "task events already enabled"}}])
 
     def send(name, *args, **options):
         return monitor.app.send_task(name, args, **options).id
@@ -115,15 +119,16 @@ def test_flower_sees_workers_online_and_tasks_in_every_state(make_server, redis,
     monitor.app.control.revoke(killed, terminate=True, signal="SIGTERM")
     assert monitor.await_state(killed, "REVOKED").revoked
     # What the end of its worker cuts off is rejected, which comes after the checks between.
-    monitor.inspect("slow@here")
+    del monitor.workers["slow@here"]
+    monitor.inspect(["slow@here"])
     assert [task["id"] for task in monitor.workers["slow@here"]["active"]] == [begun]
     monitor.app.control.shutdown(destination=["slow@here"])
     # Retried: told as such, and received again for its next attempt, as with Python's worker.
-    wait_until(lambda: ("task-retried", "RETRY") in monitor.seen.get(flaky, []), 40)
+    wait_until(lambda: ("task-retried", "RETRY") in monitor.seen.get(flaky, []))
     assert monitor.state.tasks[flaky].retried and "cannot be reached" in monitor.state.tasks[flaky].exception
-    assert slow.wait(40) == 0
-    wait_until(lambda: not monitor.is_online("slow@here"), 20)
+    assert slow.wait() == 0
+    wait_until(lambda: not monitor.is_online("slow@here"))
     # The monitor's state stays STARTED, as with Python's worker: the order of states has REJECTED below it.
-    wait_until(lambda: monitor.state.tasks[begun].rejected, 20)
+    wait_until(lambda: monitor.state.tasks[begun].rejected)
     assert [type for type, _ in monitor.seen[begun]] == ["task-received", "task-started", "task-rejected"]
     assert redis.client().llen("slow") == 1 and clips.is_alive() and monitor.is_online("clips@here")

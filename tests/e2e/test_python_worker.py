@@ -2,7 +2,7 @@
 import pathlib
 
 import pytest
-from conftest import on_redis, segment_body, wait_until
+from conftest import PATIENCE, on_redis, segment_body, wait_until
 
 BATCH, SYNC, CREATE = "tasks.batch_sync_social_media_task", "tasks.sync_social_media_metrics_task", "tasks.create_segments_from_video_task"
 MODULE = pathlib.Path(__file__).with_name("python_worker")
@@ -20,7 +20,7 @@ def python_worker(beside, server, url, name):
 
 
 def wait_task(server, id, status="SUCCESS"):
-    wait_until(lambda: server.call("GET", f"/api/tasks/{id}").json.get("status") == status, 30)
+    wait_until(lambda: server.call("GET", f"/api/tasks/{id}").json.get("status") == status)
     return server.call("GET", f"/api/tasks/{id}").json
 
 
@@ -45,7 +45,7 @@ def test_a_python_worker_runs_our_servers_tasks(server, redis, beside, app, smal
     assert wait_task(server, batch.json["task_id"])["result"] == {"segments": 0, "tasks": 0, "by": "python@here"}
     # Python's producer for it, and its failure told by the API in one sentence.
     made = app.send_task(CREATE, kwargs={"video_id": "v9", "user_id": "alice", "output_s3_keys": ["processed/v9/segment_001.mp4"]})
-    assert made.get(timeout=30)["segments_created"] == 1
+    assert made.get(timeout=PATIENCE)["segments_created"] == 1
     assert server.call("GET", "/api/segments?video_id=v9").json["total_count"] == 1
     job = server.upload(small_video)
     failed = wait_task(server, f"process-{job}", "FAILURE")
@@ -56,33 +56,34 @@ def test_a_python_worker_runs_our_servers_tasks(server, redis, beside, app, smal
 def test_both_share_a_queue_and_see_each_other(server, redis, beside, app):
     before = python_worker(beside, server, redis.url, "before")
     app.control.revoke("told-earlier")
-    wait_until(lambda: app.control.inspect(["before@here"], timeout=10).revoked() == {"before@here": ["told-earlier"]}, 20)
+    wait_until(lambda: app.control.inspect(["before@here"], timeout=PATIENCE).revoked() == {"before@here": ["told-earlier"]})
     ours = beside.worker(server, "clips", "--concurrency", "2", "-E")
     after = python_worker(beside, server, redis.url, "after")
     # Mingle: what one knew is known to who came, ours by the first, the last by ours.
-    ask = app.control.inspect(timeout=10, destination=["clips@here", "after@here"])
+    ask = app.control.inspect(timeout=PATIENCE, destination=["clips@here", "after@here"])
     assert ask.revoked() == {"clips@here": ["told-earlier"], "after@here": ["told-earlier"]}
     assert "sync with clips@here" in before.log + after.log and "sync complete" in after.log
-    assert {name for reply in app.control.ping(timeout=2) for name in reply} == {"before@here", "clips@here", "after@here"}
+    names = {"before@here", "clips@here", "after@here"}
+    wait_until(lambda: {name for reply in app.control.ping(timeout=2) for name in reply} == names)
 
     # As many as it takes until all three had some; each once.
     by, sent = {}, 0
     while not all(by.get(name) for name in ("before@here", "after@here", "ours")) and sent < 20_000:
         results = [app.send_task(BATCH, ("alice",)) for _ in range(100)]
         sent += len(results)
-        for answer in (result.get(timeout=60) for result in results):
+        for answer in (result.get(timeout=PATIENCE) for result in results):
             name = answer.get("by", "ours")
             by[name] = by.get(name, 0) + 1
     assert set(by) == {"before@here", "after@here", "ours"} and sum(by.values()) == sent, by
-    started = app.control.inspect(timeout=2).stats()
+    started = app.control.inspect(list(names), timeout=PATIENCE).stats()
     assert {name.replace("clips@here", "ours"): stats["total"][BATCH] for name, stats in started.items()} == by
-    wait_until(lambda: redis.client().hlen("unacked") == 0, 20)
+    wait_until(lambda: redis.client().hlen("unacked") == 0)
 
     # Gossip: who goes is missed, by name, and nobody complains.
     assert ours.stop() == 0
     ours_again = beside.worker(server, "back", "--concurrency", "1")
     assert before.stop() == 0 and after.stop() == 0
-    wait_until(lambda: [1 for name in app.control.ping(timeout=1)] == [1], 20)
+    wait_until(lambda: [1 for name in app.control.ping(timeout=1)] == [1])
     assert ours_again.is_alive()
     for program in (before, ours, after, ours_again):
         assert not complaints(program.log), complaints(program.log)

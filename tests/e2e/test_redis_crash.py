@@ -60,10 +60,10 @@ class Storm(threading.Thread):
         feeder.start()
         self.storm()
         self.told["stormed_s"] = round(time.monotonic() - began, 1)
-        feeder.join(300)
+        feeder.join(600)
         self.uploads.wait(300)
         self.census = Census(self.cluster, self.redis, self.tasks, self.uploads, once=self.kind == "kills")
-        self.census.wait_until_quiet(60 + TASKS / 20)
+        self.census.wait_until_quiet(120 + TASKS / 20)
         self.census.take()
         self.told["exit_codes"] = self.cluster.stop()
         self.told.update(seconds=round(time.monotonic() - began, 1), **self.census.numbers)
@@ -84,7 +84,7 @@ class Storm(threading.Thread):
     def wait_for_load(self, share):
         """Until so much of the storm may have passed: it ends before the load does."""
         pieces = sum(pieces for _, _, pieces in self.tasks)
-        wait_until(lambda: self.cluster.records() >= 0.85 * pieces * share, 120)
+        wait_until(lambda: self.cluster.records() >= 0.85 * pieces * share, 300)
 
     def storm(self):
         troubles = set(self.chance.sample(range(KILLS), min(TROUBLES, KILLS))) if self.kind != "kills" else set()

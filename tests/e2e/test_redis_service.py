@@ -2,9 +2,10 @@
 import json
 import subprocess
 import threading
+import time
 
 import pytest
-from conftest import on_redis, segment_body, wait_until
+from conftest import PATIENCE, on_redis, segment_body, wait_until
 from streams import Stream
 
 PIECES = {"type": "fixed", "duration_seconds": 1, "mode": "exact"}
@@ -24,7 +25,7 @@ def test_two_servers_and_a_worker_on_queues_of_its_own(two_servers, redis, besid
     one, other = two_servers
     published, listening = [], redis.client().pubsub()
     listening.psubscribe("job_progress_*")
-    listening.get_message(timeout=5)
+    assert listening.get_message(timeout=PATIENCE)["type"] == "psubscribe"
     job = one.upload(small_video, cutting=PIECES)
     streams = [Stream(server, f"/api/job-progress/{job}/stream") for server in two_servers]
     user_streams = [Stream(server, "/api/events") for server in two_servers]
@@ -34,12 +35,11 @@ def test_two_servers_and_a_worker_on_queues_of_its_own(two_servers, redis, besid
     assert redis.client().smembers("_kombu.binding.celery.pidbox") == {b"\x06\x16\x06\x16clips@here.celery.pidbox"}
 
     # Cut off in the middle, and resumed at the other one.
-    head = streams[0].wait_events(2).cut()
+    head = streams[0].wait_events(2).cut()[:2]
     rest = Stream(other, f"/api/job-progress/{job}/stream", head[-1][0])
     assert len(one.wait_segments(job)) == 6
     for stream in (rest, streams[1]):
-        stream.thread.join(30)
-        assert stream.ended and stream.events[-1][2]["stage"] == "completed"
+        assert stream.wait_end()[2]["stage"] == "completed"
     whole, resumed = streams[1].events, head + rest.events
     assert [e for e in resumed if e[0] >= whole[0][0]] == [e for e in whole if e[0] >= resumed[0][0]]
     percents = [data["progress_percentage"] for _, _, data in whole]
@@ -48,14 +48,22 @@ def test_two_servers_and_a_worker_on_queues_of_its_own(two_servers, redis, besid
     assert states[0] == states[1] and states[0]["status"] == "COMPLETED"
 
     # The earlier backend's channel: every state, in order, once, as the stream's data.
-    while message := listening.get_message(timeout=1):
-        published.append((message["channel"].decode(), json.loads(message["data"])))
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and not (published and published[-1][1]["stage"] == "completed"):
+        if message := listening.get_message(timeout=1):
+            published.append((message["channel"].decode(), json.loads(message["data"])))
+    assert listening.get_message(timeout=1) is None
     assert {channel for channel, _ in published} == {f"job_progress_{job}"}
     told = [data for _, data in published]
-    seen = [data for _, _, data in Stream(one, "/api/events", 0).wait_events(len(told)).events if data.get("job_id") == job and "stage" in data]
-    assert told and told == seen and told[-1]["stage"] == "completed"
+    whole = Stream(one, "/api/events", 0)
+
+    def seen():
+        return [data for _, _, data in whole.events if data.get("job_id") == job and "stage" in data]
+
+    wait_until(lambda: len(seen()) >= len(told))
+    assert told and told == seen() and told[-1]["stage"] == "completed"
     wait_until(lambda: user_streams[0].events and user_streams[0].events == user_streams[1].events and
-               len([name for _, name, _ in user_streams[0].events if name == "segment.created"]) == 6, 20)
+               len([name for _, name, _ in user_streams[0].events if name == "segment.created"]) == 6)
 
 
 def test_a_users_stream_moves_between_servers_without_loss_or_repetition(two_servers):
@@ -71,7 +79,7 @@ def test_a_users_stream_moves_between_servers_without_loss_or_repetition(two_ser
     while len(seen) < total:
         turn += 1
         stream = Stream(two_servers[turn % 2], "/api/events", last)
-        seen += stream.wait_events(min(7, total - len(seen))).cut()
+        seen += stream.wait_events(min(7, total - len(seen))).cut()[:7]
         last = seen[-1][0]
     writer.join()
     ids = [id for id, _, _ in seen]
@@ -85,15 +93,15 @@ def test_a_running_job_is_cancelled_through_the_other_server(two_servers, redis,
     job = one.upload(long_video, cutting={"type": "fixed", "duration_seconds": 1, "mode": "exact"})
     stream = Stream(one, f"/api/job-progress/{job}/stream")
     worker = beside.worker(one, "clips", "--concurrency", "1")
-    wait_until(lambda: other.call("GET", f"/api/jobs/{job}/status").json["status"] == "PROCESSING", 30)
+    wait_until(lambda: other.call("GET", f"/api/jobs/{job}/status").json["status"] == "PROCESSING")
     task = f"/api/tasks/process-{job}"
-    assert other.call("GET", task).json["status"] == "STARTED"
+    wait_until(lambda: other.call("GET", task).json["status"] == "STARTED")
     assert other.call("POST", f"/api/jobs/{job}/cancel").status == 200
-    stream.thread.join(20)
-    assert stream.ended and stream.events[-1][2]["stage"] == "cancelled"
+    assert stream.wait_end()[2]["stage"] == "cancelled"
     # Its slot is free: the next job is not held up.
     following = other.upload(small_video, cutting=PIECES)
     assert len(other.wait_segments(following)) == 6
-    assert one.call("GET", f"/api/jobs/{job}/status").json["status"] == "CANCELLED" and one.call("GET", task).json["status"] == "REVOKED"
-    wait_until(lambda: not [p for p in (one.data / "work").rglob("*") if p.is_file()] and redis.client().hlen("unacked") == 0, 20)
+    assert one.call("GET", f"/api/jobs/{job}/status").json["status"] == "CANCELLED"
+    wait_until(lambda: one.call("GET", task).json["status"] == "REVOKED")
+    wait_until(lambda: not [p for p in (one.data / "work").rglob("*") if p.is_file()] and redis.client().hlen("unacked") == 0)
     assert worker.stop() == 0 and not [p for p in (one.data / "objects").rglob("*") if job in str(p) and "processed" in str(p) and p.is_file()]

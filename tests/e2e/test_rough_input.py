@@ -2,7 +2,6 @@
 import contextlib
 import json
 import os
-import pathlib
 import random
 import socket
 import subprocess
@@ -10,10 +9,10 @@ import threading
 import time
 
 import pytest
-from conftest import segment_body, wait_until
+from conftest import PATIENCE, segment_body, wait_until
 
 
-def raw(server, data, seconds=10, read=True):
+def raw(server, data, seconds=PATIENCE, read=True):
     with socket.create_connection(("127.0.0.1", server.port), timeout=seconds) as s:
         with contextlib.suppress(ConnectionError):
             s.sendall(data)
@@ -41,33 +40,38 @@ def test_a_body_cut_off_half_way_changes_nothing(server):
     raw(server, f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Type: video/mp4\r\nContent-Length: 100000\r\n\r\n".encode() + b"x" * 5000, read=False)
     time.sleep(0.3)
     assert server.call("GET", "/api/segments").json["total_count"] == 0
-    wait_until(lambda: not [p for p in (server.data / "objects").rglob("*") if p.is_file()], 10)
+    wait_until(lambda: not [p for p in (server.data / "objects").rglob("*") if p.is_file()])
 
 
 def test_a_hundred_connections_of_one_byte_a_second_disturb_nobody(server):
     sockets = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(100)]
     head = b"GET /api/segments HTTP/1.1\r\nHost: example\r\nX-Padding: " + b"a" * 100
-    dropped = 0
+    held, answered_beside = set(sockets), 0
+
+    def is_dropped(s):
+        s.setblocking(False)
+        try:
+            while s.recv(4096):
+                pass
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
+
     try:
-        for second in range(14):
-            for s in sockets:
+        for second in range(len(head)):
+            for s in held:
                 with contextlib.suppress(OSError):
                     s.send(head[second:second + 1])
-            started = time.monotonic()
             assert server.call("GET", "/api/segments").status == 200
-            assert time.monotonic() - started < 2
+            held -= {s for s in held if is_dropped(s)}
+            answered_beside += len(held) == len(sockets)
+            if not held:
+                break
             time.sleep(1)
-        for s in sockets:
-            s.setblocking(False)
-            try:
-                while s.recv(4096):
-                    pass
-                dropped += 1
-            except BlockingIOError:
-                pass
-            except OSError:
-                dropped += 1
-        assert dropped == 100
+        # They are dropped, each, and not at once; and nobody had to wait for that.
+        assert not held and answered_beside >= 2, (len(held), answered_beside)
     finally:
         for s in sockets:
             s.close()
@@ -102,7 +106,9 @@ def test_signed_urls_bind_every_byte(server):
 
 def test_random_requests_from_the_openapi_document_never_give_a_500(server):
     document = server.call("GET", "/openapi.json", user=None).json
-    chance = random.Random(int(os.environ.get("SEGMENTS_TEST_SEED", time.time())))
+    seed = int(os.environ.get("SEGMENTS_TEST_SEED", time.time()))
+    print(f"SEGMENTS_TEST_SEED={seed}")
+    chance = random.Random(seed)
     values = [None, True, 0, -1, 1.5, 1e308, 2 ** 63, -2 ** 63, "", "a", "x" * 5000, "\u0000", "💥", "' OR 1=1 --", "../../etc/passwd", "%00", [], {}, [[]],
               {"a": 1}, "2026-01-01T00:00:00Z", "processed", "tiktok", "seg_v1_001", "uploads/v1/a.mp4", [1, "a"], [[0, 5]], {"type": "fixed"}]
     odd_paths = ["a", "..", "%00", "%2e%2e", "a%2Fb", "'", "%F0%9F%92%A5", "%ff", "x" * 3000, "seg_v1_001"]
@@ -164,7 +170,7 @@ def test_a_full_disk_is_said_and_survived(make_server, tmp_path, engine):
         assert unready.status == 503 and not unready.json["checks"]["disk"]["ok"], unready.body
         acknowledged = 1 + statuses.count(201)
         filler.unlink()
-        wait_until(lambda: server.call("POST", "/api/segments", segment_body(number=99)).status == 201, 20)
+        wait_until(lambda: server.call("POST", "/api/segments", segment_body(number=99)).status == 201)
         assert server.call("GET", "/api/segments?limit=1").json["total_count"] >= acknowledged + 1
         assert server.stop() == 0
     finally:
@@ -174,7 +180,7 @@ def test_a_full_disk_is_said_and_survived(make_server, tmp_path, engine):
 def test_two_hundred_writers_on_one_segment(server):
     made = server.call("POST", "/api/segments", segment_body(title="0"))
     path = f"/api/segments/{made.json['segment_id']}"
-    won, lost, counts, lock = [], [], [], threading.Lock()
+    won, lost, counts, faults, lock = [], [], [], [], threading.Lock()
 
     def write(number):
         for _ in range(3):
@@ -187,11 +193,18 @@ def test_two_hundred_writers_on_one_segment(server):
             with lock:
                 counts.append(count)
 
-    threads = [threading.Thread(target=write, args=(n,)) for n in range(200)]
+    def try_to_write(number):
+        try:
+            write(number)
+        except Exception as error:  # noqa: BLE001 - told by the test, which waits for this thread
+            faults.append(repr(error))
+
+    threads = [threading.Thread(target=try_to_write, args=(n,)) for n in range(200)]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
+    assert not faults, faults[:5]
     assert sorted(counts) == list(range(1, 601))
     record = server.call("GET", path)
     assert record.json["download_count"] == 600 and int(record.json["title"]) in won
