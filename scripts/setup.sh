@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs from Debian 12 main what building and running Segments need; --test adds what its tests need.
+# --run installs instead what a built program needs, without compilers.
 # Safe to run again: does nothing where everything is there. Needs root or sudo only where something is missing.
 set -euo pipefail
 
@@ -9,6 +10,10 @@ packages=(
   libavformat-dev libavcodec-dev libavutil-dev
   ffmpeg fonts-dejavu-core curl jq bsdextrautils
 )
+run=(
+  ca-certificates libboost-json1.81.0 libsqlite3-0 libssl3 zlib1g libbz2-1.0 liblzma5 libre2-9 libavformat59 libavcodec59 libavutil57 libstdc++6
+  ffmpeg fonts-dejavu-core curl
+)
 engines=
 for argument in "$@"; do
   case "$argument" in
@@ -17,10 +22,11 @@ for argument in "$@"; do
         nodejs npm radosgw ceph-mon ceph-osd python3-rados python3-boto3)
       engines=yes
       ;;
+    --run) packages=("${run[@]}") ;;
     --fuzz) packages+=(clang libclang-rt-14-dev) ;;
     --lint) packages+=(clang-format clang-tidy) ;;
     --bench) packages+=(nginx-light wrk python3) ;;
-    *) echo "usage: $0 [--test] [--fuzz] [--lint] [--bench]" >&2; exit 2 ;;
+    *) echo "usage: $0 [--run] [--test] [--fuzz] [--lint] [--bench]" >&2; exit 2 ;;
   esac
 done
 

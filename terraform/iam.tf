@@ -1,0 +1,131 @@
+# What API and workers may do: the calls that src/dynamodb and src/s3 make, and no other (a test compares them).
+data "aws_iam_policy_document" "task" {
+  statement {
+    sid = "Records"
+    actions = [
+      "dynamodb:BatchGetItem",
+      "dynamodb:BatchWriteItem",
+      "dynamodb:DeleteItem",
+      "dynamodb:DescribeTable",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    ]
+    resources = [aws_dynamodb_table.segments.arn, "${aws_dynamodb_table.segments.arn}/index/*"]
+  }
+
+  # Whoever has a presigned URL does what this role may.
+  statement {
+    sid = "Media"
+    actions = [
+      "s3:AbortMultipartUpload",
+      "s3:DeleteObject",
+      "s3:GetObject",
+      "s3:ListMultipartUploadParts",
+      "s3:PutObject",
+    ]
+    resources = ["${local.bucket_arn}/*"]
+  }
+
+  # Without it an object that is not there is "forbidden" and not "absent".
+  statement {
+    sid       = "MediaList"
+    actions   = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    resources = [local.bucket_arn]
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn == "" ? [] : [var.kms_key_arn]
+
+    content {
+      sid       = "MediaKey"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+
+  # While the earlier service's records are being copied; it is never written.
+  dynamic "statement" {
+    for_each = var.old_table_name == "" ? [] : [var.old_table_name]
+
+    content {
+      sid       = "OldRecords"
+      actions   = ["dynamodb:DescribeTable", "dynamodb:Scan"]
+      resources = ["arn:${data.aws_partition.current.partition}:dynamodb:${var.aws_region}:*:table/${statement.value}"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "ecs_tasks" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "task" {
+  name               = "${local.name}-task"
+  description        = "API and workers"
+  assume_role_policy = data.aws_iam_policy_document.ecs_tasks.json
+}
+
+resource "aws_iam_role_policy" "task" {
+  name   = "task"
+  role   = aws_iam_role.task.id
+  policy = data.aws_iam_policy_document.task.json
+}
+
+# What ECS does before a task runs: fetch its image, its secrets, and open its log.
+data "aws_iam_policy_document" "execution" {
+  statement {
+    sid     = "Logs"
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = [
+      "${aws_cloudwatch_log_group.api.arn}:*",
+      "${aws_cloudwatch_log_group.worker.arn}:*",
+    ]
+  }
+
+  statement {
+    sid       = "Secrets"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = values(local.secrets)
+  }
+
+  dynamic "statement" {
+    for_each = var.image_repository_arn == "" ? [] : [var.image_repository_arn]
+
+    content {
+      sid       = "Image"
+      actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.image_repository_arn == "" ? [] : ["*"]
+
+    content {
+      sid       = "ImageLogin"
+      actions   = ["ecr:GetAuthorizationToken"]
+      resources = [statement.value]
+    }
+  }
+}
+
+resource "aws_iam_role" "execution" {
+  name               = "${local.name}-execution"
+  description        = "ECS, before a task runs"
+  assume_role_policy = data.aws_iam_policy_document.ecs_tasks.json
+}
+
+resource "aws_iam_role_policy" "execution" {
+  name   = "execution"
+  role   = aws_iam_role.execution.id
+  policy = data.aws_iam_policy_document.execution.json
+}
