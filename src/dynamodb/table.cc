@@ -105,6 +105,29 @@ std::string Terms::value(Attribute value) {
   return ":" + std::to_string(values_.size() - 1);
 }
 
+void Changes::set(std::string_view path, std::string_view operand) {
+  set_.append(set_.empty() ? "SET " : ", ").append(path).append(" = ").append(operand);
+}
+
+void Changes::add(std::string_view path, std::string_view operand) {
+  add_.append(add_.empty() ? "ADD " : ", ").append(path).append(" ").append(operand);
+}
+
+void Changes::remove(std::string_view path) {
+  remove_.append(remove_.empty() ? "REMOVE " : ", ").append(path);
+}
+
+void Changes::put(Terms& terms, std::string_view path, std::optional<Attribute> value) {
+  value ? set(path, terms.value(std::move(*value))) : remove(path);
+}
+
+std::string Changes::text() const {
+  std::string text;
+  for (const auto* part : {&set_, &add_, &remove_})
+    if (!part->empty()) text.append(text.empty() ? "" : " ").append(*part);
+  return text;
+}
+
 void Terms::encode_into(std::string& request) const {
   add_placeholders(request, "ExpressionAttributeNames", '#', names_.size(),
                    [&](std::size_t i) { encode_string(request, names_[i]); });
@@ -197,6 +220,7 @@ Written Table::put(const Put& put) {
   add_item(request, "Item", put.item);
   add(request, "ConditionExpression", put.condition);
   put.terms.encode_into(request);
+  if (put.wants_item) add(request, "ReturnValues", "ALL_OLD");
   return write("PutItem", std::move(request), put.repeat);
 }
 
@@ -207,6 +231,7 @@ Written Table::update(const Update& update) {
   add(request, "ConditionExpression", update.condition);
   update.terms.encode_into(request);
   if (update.wants_item) add(request, "ReturnValues", "ALL_NEW");
+  if (update.wants_changed) add(request, "ReturnValues", "UPDATED_NEW");
   return write("UpdateItem", std::move(request), update.repeat);
 }
 
@@ -245,6 +270,7 @@ void Table::query_all(Query query, const std::function<bool(Item&&)>& take) {
 
 ItemPage Table::scan(const Scan& scan) {
   auto request = begin();
+  add(request, "IndexName", scan.index);
   add(request, "FilterExpression", scan.filter);
   add(request, "ProjectionExpression", scan.projection);
   scan.terms.encode_into(request);

@@ -43,6 +43,20 @@ class Terms {
   std::vector<Attribute> values_;
 };
 
+// An update expression, part by part. Paths and operands are placeholders' or made of them.
+class Changes {
+ public:
+  void set(std::string_view path, std::string_view operand);
+  void add(std::string_view path, std::string_view operand);
+  void remove(std::string_view path);
+  // Sets the attribute where there is a value, else removes it.
+  void put(Terms&, std::string_view path, std::optional<Attribute>);
+  std::string text() const;  // "SET #0 = :0, #1 = :1 REMOVE #2"
+
+ private:
+  std::string set_, add_, remove_;
+};
+
 // What a call took, in DynamoDB's units.
 struct Consumption {
   std::string_view operation;
@@ -58,6 +72,7 @@ struct Put {
   std::string condition = {};  // empty: in any case
   Terms terms = {};
   Repeat repeat = Repeat::safe;
+  bool wants_item = false;  // that was there before
 };
 struct Update {
   Key key;
@@ -65,7 +80,8 @@ struct Update {
   std::string condition = {};
   Terms terms = {};
   Repeat repeat = Repeat::never;
-  bool wants_item = false;  // as it is afterwards
+  bool wants_item = false;     // as it is afterwards
+  bool wants_changed = false;  // only its attributes that were changed
 };
 struct Remove {
   Key key;
@@ -102,6 +118,7 @@ struct ItemPage {
 };
 
 struct Scan {
+  std::string index = {};  // empty: the table itself
   std::string filter = {};
   std::string projection = {};
   Terms terms = {};
