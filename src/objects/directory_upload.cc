@@ -17,6 +17,7 @@
 #include "objects/files.h"
 #include "objects/incoming.h"
 #include "objects/key.h"
+#include "objects/parts.h"
 
 namespace segments {
 namespace fs = std::filesystem;
@@ -29,10 +30,6 @@ struct UploadAbout {
   std::optional<std::int64_t> size;  // bytes, as announced
 };
 BOOST_DESCRIBE_STRUCT(UploadAbout, (), (key, content_type, size))
-
-Error no_upload(std::string_view id) {
-  return not_found("upload", id.substr(0, 100));
-}
 
 std::string name_of_part(int number) {
   char name[16];
@@ -92,50 +89,10 @@ class PartWriter : public ObjectWriter {
   IncomingFile file_;
 };
 
-std::string unquoted(std::string_view etag) {
-  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') etag = etag.substr(1, etag.size() - 2);
-  return std::string(etag);
-}
-
-// Every fault of the list is named. The bytes of all parts.
-std::int64_t check_parts(const fs::path& folder, const std::vector<UploadPart>& parts) {
-  std::int64_t size = 0;
-  std::vector<Fault> faults;
-  if (parts.empty()) faults.push_back({"/parts", "length", "At least one part is needed."});
-  int previous = 0;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    std::string pointer = "/parts/" + std::to_string(i);
-    std::string number = std::to_string(parts[i].part_number);
-    if (parts[i].part_number <= previous || parts[i].part_number > 10'000) {
-      faults.push_back(
-          {pointer + "/PartNumber", "range", "Parts are listed once each, by number, 1 to 10000."});
-      continue;
-    }
-    previous = parts[i].part_number;
-    struct stat status;
-    if (::stat((folder / name_of_part(previous)).c_str(), &status) != 0)
-      faults.push_back({pointer, "required", "Part " + number + " was not uploaded."});
-    else if (unquoted(etag_of_part(status)) != unquoted(parts[i].etag))
-      faults.push_back({pointer + "/ETag", "format", "Part " + number + " has another ETag."});
-    else
-      size += status.st_size;
-  }
-  if (!faults.empty()) throw invalid_input(std::move(faults));
-  return size;
-}
-
-void check_size_of_parts(std::int64_t size, std::optional<std::int64_t> announced,
-                         const UploadBounds& bounds) {
-  std::string found = "The parts have " + std::to_string(size) + " bytes, ";
-  // Each was bound when it came; but parts that came at once did not know of each other.
-  if (announced && size > *announced)
-    throw Error(ErrorKind::too_large,
-                found + "more than the " + std::to_string(*announced) + " that were announced.");
-  if (bounds.most && size > *bounds.most)
-    throw Error(ErrorKind::too_large, "An upload has at most " + std::to_string(*bounds.most) + " bytes.");
-  if (bounds.exactly && size != *bounds.exactly)
-    throw Error(ErrorKind::conflict,
-                found + "not the " + std::to_string(*bounds.exactly) + " that were announced.");
+std::optional<StoredPart> find_part(const fs::path& folder, int number) {
+  struct stat status;
+  if (::stat((folder / name_of_part(number)).c_str(), &status) != 0) return std::nullopt;
+  return StoredPart{.size = status.st_size, .etag = etag_of_part(status)};
 }
 
 // The file that the list means: since it was checked, the part may have been put again.
@@ -144,9 +101,7 @@ Descriptor open_part(const fs::path& folder, const UploadPart& part) {
   if (!source) throw_errno("A part cannot be opened");
   struct stat status;
   if (::fstat(source.number(), &status) != 0) throw_errno("A part cannot be read");
-  if (unquoted(etag_of_part(status)) != unquoted(part.etag))
-    throw Error(ErrorKind::conflict,
-                "Part " + std::to_string(part.part_number) + " was put again while the parts were joined.");
+  if (unquoted(etag_of_part(status)) != unquoted(part.etag)) throw part_put_again(part.part_number);
   return source;
 }
 
@@ -242,7 +197,8 @@ ObjectInfo DirectoryObjectStore::join_parts(std::string_view key, std::string_vi
                                             const UploadBounds& bounds) {
   fs::path folder = root_ / "parts" / upload_id;
   auto about = decode<UploadAbout>(about_text);
-  check_size_of_parts(check_parts(folder, parts), about.size, bounds);
+  auto find = [&](int number) { return find_part(folder, number); };
+  check_size_of_parts(check_parts(parts, find), about.size, bounds);
   // What an attempt that was killed left behind.
   std::string id = object_id_of(upload_id);
   ::unlink((root_ / "incoming" / (id + ".data")).c_str());

@@ -73,7 +73,7 @@ void check_content_type(std::string_view type) {
     throw invalid_input({{"/content_type", "format", "The content type is like video/mp4."}});
 }
 
-std::string quoted(std::string_view etag) {
+std::string quoted_etag(std::string_view etag) {
   bool is_quoted = etag.size() >= 2 && etag.front() == '"' && etag.back() == '"';
   return is_quoted ? std::string(etag) : '"' + std::string(etag) + '"';
 }
@@ -82,7 +82,7 @@ ObjectInfo info_of(std::string_view key, const aws::Headers& headers, std::int64
   ObjectInfo out;
   out.key = key;
   out.size = size;
-  out.etag = quoted(aws::find_header(headers, "etag").value_or(""));
+  out.etag = quoted_etag(aws::find_header(headers, "etag").value_or(""));
   out.content_type = aws::find_header(headers, "content-type").value_or("");
   auto modified = aws::find_header(headers, "last-modified");
   // An object that was just put has no time in the answer but that of the answer.

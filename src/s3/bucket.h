@@ -57,7 +57,7 @@ class Bucket {
 // Throws Error{invalid} for a content type that a header cannot carry.
 void check_content_type(std::string_view);
 // As HTTP writes it, however it came: S3's XML and callers leave the quotes out now and then.
-std::string quoted(std::string_view etag);
+std::string quoted_etag(std::string_view etag);
 // Of an answer that has an object's headers (HEAD, GET).
 ObjectInfo info_of(std::string_view key, const aws::Headers&, std::int64_t size);
 

@@ -2,6 +2,7 @@
 // in a forked child. Docs: docs/adr/0015-s3.md.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -12,7 +13,9 @@
 #include "aws/credentials.h"
 #include "aws/endpoint.h"
 #include "objects/object_store.h"
+#include "objects/parts.h"
 #include "s3/bucket.h"
+#include "s3/upload.h"
 
 namespace segments::s3 {
 
@@ -48,7 +51,21 @@ class S3ObjectStore : public ObjectStore {
   // ten minutes; in between it is believed. Free bytes are not known: -1.
   std::int64_t check_writable() override;
 
+  // One part of a multipart upload, as writers and the bucket's own tools put it; its ETag. Error{not_found}
+  // for an unknown upload.
+  std::string put_part(std::string_view key, std::string_view upload_id, int part_number, aws::Body);
+  // An object in one request: at most 5 GiB.
+  ObjectInfo put_whole(std::string_view key, std::string_view content_type, aws::Body);
+
  private:
+  std::optional<aws::Reply> head(std::string_view key);
+  std::optional<std::map<int, StoredPart>> find_parts(std::string_view key, const UploadId&);
+  std::optional<ObjectInfo> find_joined(std::string_view key, const UploadId&);
+  [[noreturn]] void refuse_parts(const aws::Call&, const aws::Reply&, std::string_view key, const UploadId&,
+                                 const std::vector<UploadPart>&);
+  void check_reading();
+  void check_writing();
+
   Bucket bucket_;
   std::mutex checking_;
   Millis seen_at_ = 0, written_at_ = 0;  // of steady_ms(); 0: never, or it failed since
