@@ -199,6 +199,7 @@ HttpRequest Client::sign(const Call& call, const Keys& keys, const std::string& 
   out.body = call.body;
   out.is_repeatable = call.is_idempotent;
   out.sink = call.sink;
+  out.head_sink = call.head_sink;
   return out;
 }
 
@@ -212,9 +213,9 @@ bool Client::adopt_clock(const HttpResponse& response) {
   return true;
 }
 
-PresignedUrl Client::presign(const Call& call, Millis expires_s) {
+PresignedUrl Client::presign(const Call& call, Millis expires_s, std::optional<Millis> signed_at) {
   auto keys = credentials_.get();
-  auto time = now();
+  auto time = signed_at.value_or(now());
   auto life_s = std::min(expires_s, a_week_s);
   // The token is in the URL, which dies with it.
   if (keys.expires_at) life_s = std::min(life_s, (*keys.expires_at - time) / 1'000);

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "aws/credentials.h"
@@ -28,6 +29,7 @@ struct Call {
   bool may_fail_in_success =
       false;                  // a 2xx answer may hold an <Error> (S3: CompleteMultipartUpload, CopyObject)
   Sink sink = {};             // takes the body of a 2xx answer; once it got a byte, nothing is tried again
+  HeadSink head_sink = {};    // is told of a 2xx answer before its body comes; anew with each attempt
   Millis most_ms = 10'000;    // for all attempts together; not counted: fetching keys
   Millis attempt_ms = 5'000;  // for one, from connecting to the answer's last byte
 };
@@ -76,8 +78,9 @@ class Client {
   Reply call(const Call&);
 
   // Only method, path, query and headers of the call are used. `expires_s` from 1; more than a week is a
-  // week. The URL's user must send the headers as they are here.
-  PresignedUrl presign(const Call&, Millis expires_s);
+  // week. The URL's user must send the headers as they are here. It counts from `signed_at`, or from now: a
+  // moment that stays the same makes a URL that does.
+  PresignedUrl presign(const Call&, Millis expires_s, std::optional<Millis> signed_at = {});
 
   // Error{internal} for an answer that nobody expected; in the log with AWS's message and request id.
   Error unexpected(const Call&, const Reply&) const;

@@ -392,6 +392,12 @@ TEST_F(AwsClient, PresignsNoLongerThanItsKeysLive) {
   EXPECT_NE(url.url.find("X-Amz-Expires=7200&"), std::string::npos);
   EXPECT_NE(url.url.find("X-Amz-Security-Token=ToKeN&"), std::string::npos);
   EXPECT_EQ(passing.presign(call, 60).expires_at, wall + 60'000);
+  // From a moment that stays, the same address for as long as the keys are the same.
+  auto noon = wall - 12 * 3'600'000;
+  url = passing.presign(call, 100'000, noon);
+  wall += 60'000;
+  EXPECT_EQ(passing.presign(call, 100'000, noon).url, url.url);
+  EXPECT_EQ(url.expires_at, noon + 14 * 3'600'000) << "and not beyond the keys' own end";
 }
 
 TEST_F(AwsClient, IsForManyThreads) {

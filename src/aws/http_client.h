@@ -23,7 +23,8 @@ struct HttpRequest {
   // is seldom lost on one that the server has given up meanwhile. It cannot be excluded: a connection that
   // was closed before the server read the request looks like one that was closed after.
   bool is_repeatable = false;
-  Sink sink = {};  // takes the body of a 2xx answer; where there is none, it is collected
+  Sink sink = {};           // takes the body of a 2xx answer; where there is none, it is collected
+  HeadSink head_sink = {};  // is told of a 2xx answer before its body comes
 };
 
 // What became of a request.

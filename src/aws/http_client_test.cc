@@ -267,6 +267,27 @@ TEST(HttpClient, GivesTheSinkOnlyWhatWasAskedFor) {
   EXPECT_EQ(sunk, "");
 }
 
+TEST(HttpClient, TellsTheHeadBeforeTheBody) {
+  for (int status : {200, 206, 404}) {
+    std::string told;
+    auto request = get();
+    request.head_sink = [&](const HttpResponse& head) {
+      told +=
+          std::to_string(head.status) + std::string(find_header(head.headers, "etag").value_or("?")) + ' ';
+    };
+    request.sink = [&](std::string_view bytes) { told += bytes; };
+    outcome_of({http_answer(100, "") + http_answer(status, "body", {{"ETag", "e"}})}, request);
+    EXPECT_EQ(told, status < 300 ? std::to_string(status) + "e body" : "");
+  }
+  auto request = get();
+  std::string sunk;
+  request.head_sink = [](const HttpResponse&) { throw Error(ErrorKind::conflict, "Another version."); };
+  request.sink = [&](std::string_view bytes) { sunk += bytes; };
+  TestHttpServer server([](const Received&) { return Answer{http_answer(200, "body")}; });
+  EXPECT_THROW(HttpClient().send(server.origin(), request, soon()), Error);
+  EXPECT_EQ(sunk, "");
+}
+
 TEST(HttpClient, TellsHowMuchOfACutAnswerTheSinkGot) {
   std::string sunk;
   auto request = get();

@@ -42,11 +42,12 @@ int keep_alive_ms(const Headers& headers) {
   return -1;
 }
 
-Sink guarded(const Sink& sink, std::exception_ptr& thrown) {
+template <class Argument>
+std::function<void(Argument)> guarded(const std::function<void(Argument)>& sink, std::exception_ptr& thrown) {
   if (!sink) return {};
-  return [&sink, &thrown](std::string_view bytes) {
+  return [&sink, &thrown](Argument given) {
     try {
-      sink(bytes);
+      sink(given);
     } catch (...) {
       thrown = std::current_exception();
       throw;
@@ -112,7 +113,8 @@ HttpOutcome HttpConnection::exchange(const Origin& origin, const HttpRequest& re
   // What the caller's own body and sink throw is no failure of the connection.
   std::exception_ptr callers;
   Sending sending(origin, request, callers);
-  ResponseReader reader(name_, request.method == "HEAD", guarded(request.sink, callers), bounds.limits);
+  ResponseReader reader(name_, request.method == "HEAD", guarded(request.sink, callers), bounds.limits,
+                        guarded(request.head_sink, callers));
   try {
     carry(sending, reader, bounds, out.is_timeout);
   } catch (const Error& error) {

@@ -23,7 +23,8 @@ constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 class ResponseReader::Parser final : public beast_http::basic_parser<false> {
  public:
-  Parser(bool is_head, const Sink& sink, const Limits& limits) : sink_(sink), left_(limits.body_bytes) {
+  Parser(bool is_head, const Sink& sink, const HeadSink& head_sink, const Limits& limits)
+      : sink_(sink), head_sink_(head_sink), left_(limits.body_bytes) {
     header_limit(static_cast<std::uint32_t>(limits.head_bytes));
     body_limit(boost::none);  // counted here
     skip(is_head);
@@ -34,7 +35,7 @@ class ResponseReader::Parser final : public beast_http::basic_parser<false> {
   std::uint64_t delivered = 0;
   // Beast's callbacks report by codes: what they found stands here.
   const char* fault = nullptr;
-  std::exception_ptr thrown;  // by the sink
+  std::exception_ptr thrown;  // by a sink
 
  private:
   void on_request_impl(beast_http::verb, beast_view, beast_view, int, error_code&) override {}
@@ -53,6 +54,15 @@ class ResponseReader::Parser final : public beast_http::basic_parser<false> {
     has_head_ = true;
     fault = fault_of_head();
     if (fault) error = beast_http::error::bad_value;
+    if (!fault && head_sink_ && response.status / 100 == 2) tell_head(error);
+  }
+  void tell_head(error_code& error) {
+    try {
+      head_sink_(response);
+    } catch (...) {
+      thrown = std::current_exception();
+      error = beast_http::error::bad_value;
+    }
   }
   void on_body_init_impl(boost::optional<std::uint64_t> const&, error_code&) override {}
   std::size_t on_body_impl(beast_view bytes, error_code& error) override { return take_body(bytes, error); }
@@ -95,6 +105,7 @@ class ResponseReader::Parser final : public beast_http::basic_parser<false> {
   }
 
   const Sink& sink_;
+  const HeadSink& head_sink_;
   std::uint64_t left_;
   int version_ = 0;
   int lengths_ = 0;
@@ -102,15 +113,19 @@ class ResponseReader::Parser final : public beast_http::basic_parser<false> {
   bool has_head_ = false;
 };
 
-ResponseReader::ResponseReader(std::string name, bool is_head, Sink sink, Limits limits)
-    : name_(std::move(name)), is_head_(is_head), sink_(std::move(sink)), limits_(limits) {
+ResponseReader::ResponseReader(std::string name, bool is_head, Sink sink, Limits limits, HeadSink head_sink)
+    : name_(std::move(name)),
+      is_head_(is_head),
+      sink_(std::move(sink)),
+      head_sink_(std::move(head_sink)),
+      limits_(limits) {
   begin();
 }
 
 ResponseReader::~ResponseReader() = default;
 
 void ResponseReader::begin() {
-  parser_ = std::make_unique<Parser>(is_head_, sink_, limits_);
+  parser_ = std::make_unique<Parser>(is_head_, sink_, head_sink_, limits_);
 }
 
 Error ResponseReader::refusal(std::string_view what) const {

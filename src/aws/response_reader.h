@@ -21,6 +21,9 @@ struct HttpResponse {
 
 // Takes a body's bytes as they come. What it throws passes through, and ends the connection.
 using Sink = std::function<void(std::string_view)>;
+// Told the status and headers of a response before a sink gets any of its body. What it throws passes
+// through, and ends the connection.
+using HeadSink = std::function<void(const HttpResponse&)>;
 
 class ResponseReader {
  public:
@@ -28,9 +31,9 @@ class ResponseReader {
     std::size_t head_bytes = 64 << 10;    // also of a chunk's line and of trailers
     std::uint64_t body_bytes = 32 << 20;  // of a body that is collected; a sink takes any
   };
-  // `name` is the server's in errors. The body of a 2xx response goes to the sink where there is one; all
-  // others are collected. A response to HEAD has none.
-  ResponseReader(std::string name, bool is_head, Sink sink, Limits limits);
+  // `name` is the server's in errors. The body of a 2xx response goes to the sink where there is one, after
+  // its head went to the head's; all others are collected. A response to HEAD has none.
+  ResponseReader(std::string name, bool is_head, Sink sink, Limits limits, HeadSink head_sink = {});
   ~ResponseReader();
   ResponseReader(const ResponseReader&) = delete;
   ResponseReader& operator=(const ResponseReader&) = delete;
@@ -52,6 +55,7 @@ class ResponseReader {
   const std::string name_;
   const bool is_head_;
   const Sink sink_;
+  const HeadSink head_sink_;
   const Limits limits_;
   std::unique_ptr<Parser> parser_;
   std::string rest_;  // read, but not yet parsed
