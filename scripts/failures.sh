@@ -1,5 +1,5 @@
 # What failed, kept to be told again in a few lines at the end of a long log. Sourced; wants $logs, a folder.
-export SEGMENTS_TEST_FAILURES=$logs/failures  # the end-to-end tests put theirs there themselves
+export SEGMENTS_TEST_FAILURES=$logs/failures  # tests/failure_reports.py puts those of Python's tests there
 mkdir -p "$SEGMENTS_TEST_FAILURES"
 
 remember() { # remember NAME: one failure; its message is read from the input

@@ -18,7 +18,7 @@ engines=
 for argument in "$@"; do
   case "$argument" in
     --test)
-      packages+=(libgtest-dev python3 python3-pytest git openssl redis-server python3-celery python3-redis celery
+      packages+=(libgtest-dev python3 python3-pytest python3-pytest-xdist git openssl redis-server python3-celery python3-redis celery
         nodejs npm radosgw ceph-mon ceph-osd python3-rados python3-boto3)
       engines=yes
       ;;

@@ -35,10 +35,10 @@ run_ctest() { # run_ctest PRESET [ctest arguments]
   count_ctest "$logs/$preset.ctest" $status
   [ $status = 0 ] || remember_ctest "$preset" "$logs/$preset.ctest"
 }
-run_pytest() { # run_pytest FOLDER: counts its tests
+run_pytest() { # run_pytest FOLDER [pytest arguments]: counts its tests
   local log=$logs/$(basename "$1") status summary bad
-  COLUMNS=200 timeout -s INT -k 60 1200 /usr/bin/python3 -m pytest -q -rsfE --tb=short --disable-warnings -p no:cacheprovider \
-    -o faulthandler_timeout=400 --durations=8 "$1" >"$log" 2>&1
+  COLUMNS=200 PYTHONPATH=tests timeout -s INT -k 60 1200 /usr/bin/python3 -m pytest -q -rsfE --tb=short --disable-warnings \
+    -p no:cacheprovider -p failure_reports -o faulthandler_timeout=400 --durations=8 "$@" >"$log" 2>&1
   status=$?
   if [ $status = 0 ]; then tail -30 "$log"; else tail -400 "$log" | cut -c1-1000; fi
   summary=$(tail -1 "$log")
@@ -87,12 +87,12 @@ built_well() { # built_well PRESET: counts that build and gives its status
   return "$status"
 }
 
-# The end-to-end tests wait more than they compute: the other builds run beside them.
+# The end-to-end tests wait more than they compute: two files of them at a time, and the other builds beside them.
 builder=
 if [ "$quick" != --quick ]; then build_others & builder=$!; renice -n 10 -p $builder >/dev/null; fi
 
 step "end to end"
-run_pytest tests/e2e
+run_pytest tests/e2e -n 2 --dist loadfile
 
 if [ "$quick" != --quick ]; then
   step "AddressSanitizer and UndefinedBehaviorSanitizer"

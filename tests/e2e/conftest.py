@@ -16,7 +16,6 @@ import urllib.parse
 from http.client import HTTPConnection
 
 import pytest
-from failure_reports import pytest_runtest_logreport, pytest_runtest_makereport  # noqa: F401 - pytest calls them
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = pathlib.Path(os.environ.get("SEGMENTS_BINARY", ROOT / "build/release/segments"))
@@ -189,6 +188,14 @@ def what_it_saw(condition):
 def segment_body(video_id="v1", number=1, **more):
     return {"video_id": video_id, "segment_type": "processed", "segment_number": number,
             "s3_key": f"processed/{video_id}/segment_{number:03}.mp4", "duration": 30.0, "file_size": 1000, **more}
+
+
+LONGEST = ("test_redis_crash", "test_crash", "test_main_job")
+
+
+def pytest_collection_modifyitems(items):
+    """Files that take long first, so that none is left to run alone where several are run at a time."""
+    items.sort(key=lambda item: LONGEST.index(item.module.__name__) if item.module.__name__ in LONGEST else len(LONGEST))
 
 
 @pytest.fixture

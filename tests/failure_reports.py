@@ -1,5 +1,5 @@
 """What a failed test says beside its assertion: the last lines that its programs logged; and all of it once more in few lines, each
-failure in a file of its own, in the folder SEGMENTS_TEST_FAILURES."""
+failure in a file of its own, in the folder SEGMENTS_TEST_FAILURES. For any suite: PYTHONPATH=tests pytest -p failure_reports …"""
 import itertools
 import os
 import pathlib
@@ -41,7 +41,7 @@ def in_few_lines(report):
         tests = [f"{pathlib.Path(at.path).name}:{at.lineno}" for at in locations if pathlib.Path(at.path).name.startswith("test_")]
         where = " in line " + tests[-1] if tests else ""
     lines = (message or report.longreprtext).splitlines()
-    yield f"end to end: {report.nodeid} ({report.when}{where})"
+    yield f"{report.nodeid} ({report.when}{where})"
     yield from (lines if message else lines[-6:])[:8]
     for name, text in report.sections:
         if name.startswith("log of "):
@@ -50,6 +50,6 @@ def in_few_lines(report):
 
 def pytest_runtest_logreport(report):
     folder = os.environ.get("SEGMENTS_TEST_FAILURES")
-    if report.failed and folder and not os.environ.get("PYTEST_XDIST_WORKER"):  # told once, by who hears of all
+    if report.failed and folder and not os.environ.get("PYTEST_XDIST_WORKER"):  # by the one that hears of all
         path = pathlib.Path(folder) / f"{int(time.time())}-{next(numbers):03}"
         path.write_text("\n".join(line[:300] for line in in_few_lines(report)) + "\n")

@@ -1,0 +1,166 @@
+"""The same program on DynamoDB, S3 and Redis: three API processes of which any one answers a connection, and two workers. Each has a
+data folder of its own, as on machines of their own."""
+import contextlib
+import itertools
+import os
+import pathlib
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import conftest
+from conftest import BINARY, ROOT, Server, free_port, wait_until
+from redis_server import RedisServer
+
+sys.path.insert(0, str(ROOT / "tests/engines"))
+import engines  # noqa: E402 - found by the line above
+
+APIS, WORKERS = 3, 2
+
+
+class Account:
+    """A DynamoDB and an S3 for all tests of a run."""
+
+    def __init__(self, folder):
+        self.ends = contextlib.ExitStack()
+        self.dynamodb = self.ends.enter_context(engines.running("dynamodb", folder / "dynamodb"))
+        self.s3 = self.ends.enter_context(engines.running("s3", folder / "s3"))
+        # A program has one key, for both.
+        self.s3.control("POST", "credentials", {"access_key": self.dynamodb.access_key, "secret_key": self.dynamodb.secret_key})
+
+    def client(self, engine):
+        import boto3
+        from botocore.config import Config
+        return boto3.client(engine.kind, region_name=engine.region, endpoint_url=engine.endpoint, aws_access_key_id=engine.access_key,
+                            aws_secret_access_key=engine.secret_key, config=Config(s3={"addressing_style": "path"}))
+
+    def env(self, table, bucket):
+        return {"AWS_REGION": self.dynamodb.region, "AWS_ACCESS_KEY_ID": self.dynamodb.access_key, "AWS_SECRET_ACCESS_KEY": self.dynamodb.secret_key,
+                "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb.endpoint, "AWS_ENDPOINT_URL_S3": self.s3.endpoint,
+                "DYNAMODB_TABLE_NAME": table, "AWS_BUCKET_NAME": bucket}
+
+    def close(self):
+        self.ends.close()
+
+
+class Spread:
+    """Gives each connection to the next of some ports; to the one behind it where nobody listens there."""
+
+    def __init__(self, port, targets):
+        self.turn, self.targets = itertools.count(), targets
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=1000)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.hand_on, args=(client, next(self.turn)), daemon=True).start()
+
+    def hand_on(self, client, turn):
+        for attempt in range(len(self.targets)):
+            try:
+                server = socket.create_connection(("127.0.0.1", self.targets[(turn + attempt) % len(self.targets)]), timeout=5)
+            except OSError:
+                continue
+            server.settimeout(None)
+            threading.Thread(target=self.pump, args=(server, client), daemon=True).start()
+            self.pump(client, server)
+            return
+        client.close()
+
+    @staticmethod
+    def pump(one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            for end in (one, other):
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.listener.close()
+
+
+class CloudServer(Server):
+    """To a test it is a server like any other; `apis` and `workers` are its processes."""
+
+    def __init__(self, account, data, user="alice", env=None, flags=()):
+        super().__init__(data, user, env, flags)
+        name = "clips-" + secrets.token_hex(8)
+        self.account, self.redis = account, RedisServer(self.data.parent / (self.data.name + "-redis"))
+        self.env.update(account.env(name, name))
+        self.env.update({"SEGMENTS_STORE": "dynamodb", "SEGMENTS_OBJECTS": "s3", "SEGMENTS_QUEUE": "redis", "REDIS_URL": self.redis.url,
+                         "SEGMENTS_AUTH_SECRET": secrets.token_hex(24), **(env or {})})
+        self.apis, self.workers, self.spread = [], [], None
+
+    def start(self, wait="/health"):
+        self.data.mkdir(parents=True, exist_ok=True)
+        if not self.redis.process:
+            self.redis.start()
+            self.account.client(self.account.s3).create_bucket(
+                Bucket=self.env["AWS_BUCKET_NAME"], CreateBucketConfiguration={"LocationConstraint": self.account.s3.region})
+            subprocess.run([str(BINARY), "admin", "table", "create"], env=self.env, check=True, cwd=self.data)
+        self.port = self.port or free_port()
+        self.log = open(str(self.data) + ".log", "ab")
+        self.apis = [self.part(f"api{number}", "serve", PORT=str(free_port()), SEGMENTS_WORKERS="0") for number in range(APIS)]
+        self.workers = [self.part(f"worker{number}", "worker", "--hostname", f"worker{number}@here") for number in range(WORKERS)]
+        self.process = self.apis[0].process
+        self.spread = self.spread or Spread(self.port, [api.port for api in self.apis])
+        for api in self.apis:
+            wait_until(lambda: api.answers(wait) or api.process.poll() is not None)
+            assert api.process.poll() is None, pathlib.Path(self.log.name).read_text()[-2000:]
+        return self
+
+    def part(self, name, command, *flags, **env):
+        part = Part(self.data / name, self.user, {**self.env, **env})
+        part.launch(self.log, command, *self.flags, *flags)
+        return part
+
+    def parts(self):
+        return [*self.apis, *self.workers]
+
+    def kill(self):
+        for part in self.parts():
+            part.kill()
+
+    def stop(self, seconds=conftest.PATIENCE):
+        running = [part for part in self.parts() if part.process.poll() is None]
+        for part in running:
+            part.process.send_signal(signal.SIGTERM)
+        codes = [part.process.wait(seconds) for part in running]
+        self.log.close()
+        return max(codes, default=0)
+
+    def end(self):
+        try:
+            super().end()
+        finally:
+            if self.spread:
+                self.spread.close()
+            self.redis.stop()
+
+
+class Part(Server):
+    """One process of it."""
+
+    def __init__(self, data, user, env):
+        super().__init__(data, user)
+        self.env.update(env, SEGMENTS_DATA_DIR=str(self.data))
+        self.port = int(env.get("PORT", 0))
+
+    def launch(self, log, command, *flags):
+        self.process = subprocess.Popen([str(BINARY), command, *flags], env=self.env, stdout=log, stderr=log, cwd=self.data.parent,
+                                        start_new_session=True)
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
