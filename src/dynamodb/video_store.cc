@@ -1,0 +1,270 @@
+#include "dynamodb/video_store.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <random>
+#include <thread>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "describe/encode.h"
+#include "dynamodb/claims.h"
+#include "dynamodb/table_definition.h"
+#include "dynamodb/waiting_videos.h"
+
+namespace segments::dynamodb {
+namespace {
+
+constexpr int most_conflicts = 100;
+
+// What DynamoDB takes as a key.
+bool may_be_key(std::string_view video_id) {
+  return !video_id.empty() && video_id.size() <= 1'024 && video_id.front() != '#';
+}
+
+VideoStatus status_of(const std::string& stage) {
+  if (stage == "completed") return VideoStatus::COMPLETED;
+  if (stage == "failed") return VideoStatus::FAILED;
+  if (stage == "cancelled") return VideoStatus::CANCELLED;
+  return stage == "queued" ? VideoStatus::QUEUED : VideoStatus::PROCESSING;
+}
+
+// A final job stays as it ended; only one that failed may be run again, and one that completed may fail after
+// all.
+bool may_move(const Video& video, VideoStatus to, bool restart) {
+  if (!is_final(video.status)) return true;
+  return restart && (video.status == VideoStatus::FAILED ||
+                     (video.status == VideoStatus::COMPLETED && to == VideoStatus::FAILED));
+}
+
+double percentage_of(const JobProgress& progress, double stored) {
+  double wanted = std::isfinite(progress.progress_percentage) ? progress.progress_percentage : 0;
+  return std::clamp(std::max(wanted, stored), 0.0, 100.0);
+}
+
+void wait_after_conflict(int conflicts) {
+  thread_local std::minstd_rand engine(std::random_device{}());
+  std::uniform_int_distribution<int> some(0, 5 << std::min(conflicts, 6));
+  std::this_thread::sleep_for(std::chrono::milliseconds(some(engine)));
+}
+
+struct Listed {
+  std::string upload_date, video_id;
+  auto operator<=>(const Listed&) const = default;
+};
+
+void take_keys(std::vector<Listed>& into, const std::vector<Item>& items) {
+  // Times of anybody's making sort as times only when they are written alike.
+  for (const auto& item : items)
+    if (auto stored = read_video(item)) into.push_back({stored->video.upload_date, stored->video.video_id});
+}
+
+// All keys of the index, of one user or of all.
+std::vector<Listed> list_keys(Table& table, const std::optional<std::string>& user_id) {
+  std::vector<Listed> keys;
+  if (!user_id) {
+    Scan scan{.index = std::string(by_user_upload)};
+    do {
+      auto page = table.scan(scan);
+      take_keys(keys, page.items);
+      scan.from = std::move(page.last);
+    } while (!scan.from.empty());
+    return keys;
+  }
+  if (user_id->empty()) return keys;  // no key of an index
+  Query query{.index = std::string(by_user_upload), .condition = {}};
+  query.condition = query.terms.name("user_id") + " = " + query.terms.value(*user_id);
+  do {
+    auto page = table.query(query);
+    take_keys(keys, page.items);
+    query.from = std::move(page.last);
+  } while (!query.from.empty());
+  return keys;
+}
+
+}  // namespace
+
+std::optional<Item> DynamoVideoStore::find_item(std::string_view video_id) {
+  if (!may_be_key(video_id)) return std::nullopt;
+  const auto key = video_key(video_id);
+  auto item = table_.get(key);
+  // What was created a moment ago is never absent.
+  if (!item || !read_video(*item)) item = table_.get(key, true);
+  return item;
+}
+
+bool DynamoVideoStore::claim_video(std::string_view video_id, std::string_view user_id, bool take_over) {
+  Terms terms;
+  const auto owner = terms.name("owner"), user = terms.value(user_id);
+  auto update = "SET " + owner + " = " + user + ", " + terms.name("claimed") + " = " + terms.value({true}) +
+                " REMOVE " + terms.name("removed");
+  auto condition = "attribute_not_exists(" + owner + ") OR " + owner + " = " + user;
+  if (take_over) condition += " OR attribute_not_exists(" + terms.name("upload_date") + ")";
+  return table_
+      .update({.key = video_key(video_id),
+               .update = std::move(update),
+               .condition = std::move(condition),
+               .terms = std::move(terms),
+               .repeat = Repeat::safe})
+      .is_done;
+}
+
+std::optional<std::string> DynamoVideoStore::find_owner(std::string_view video_id) {
+  if (!may_be_key(video_id)) return std::nullopt;
+  auto claim = find_claim(table_, video_id, true);
+  if (!claim.is_claimed) return std::nullopt;
+  return claim.owner;
+}
+
+std::optional<Video> DynamoVideoStore::find_video(std::string_view video_id) {
+  auto item = find_item(video_id);
+  auto stored = item ? read_video(*item) : std::nullopt;
+  if (!stored) return std::nullopt;
+  return std::move(stored->video);
+}
+
+bool DynamoVideoStore::create_video(const Video& video, std::string_view task_arguments) {
+  if (!task_arguments.empty()) put_waiting_hint(table_, video.video_id);
+  const StoredVideo stored{video, std::string(task_arguments), 1, make_id()};
+  Terms terms;
+  const auto owner = terms.name("owner");
+  auto condition = "attribute_not_exists(" + terms.name("upload_date") + ") AND (attribute_not_exists(" +
+                   owner + ") OR " + owner + " = " + terms.value(video.user_id) + ")";
+  auto written = table_.put({.item = make_item(stored), .condition = std::move(condition), .terms = terms});
+  if (written.is_done || !written.may_be_ours) return written.is_done;
+  auto item = table_.get(video_key(video.video_id), true);
+  return item && text_of(*item, "write_id") == stored.write_id;
+}
+
+std::vector<WaitingVideo> DynamoVideoStore::list_waiting_videos(Millis before, std::string_view after,
+                                                                std::size_t limit) {
+  return dynamodb::list_waiting_videos(table_, before, after, limit);
+}
+
+VideoPage DynamoVideoStore::list_videos(const std::optional<std::string>& user_id, std::int64_t limit,
+                                        std::int64_t offset) {
+  auto listed = list_keys(table_, user_id);
+  std::ranges::sort(listed, std::greater());
+  VideoPage page;
+  page.total_count = std::ssize(listed);
+  const auto from = std::clamp<std::int64_t>(offset, 0, page.total_count);
+  const auto to = from + std::clamp<std::int64_t>(limit, 0, page.total_count - from);
+  std::vector<Key> keys;
+  for (auto i = from; i < to; ++i) keys.push_back(video_key(listed[static_cast<std::size_t>(i)].video_id));
+  std::map<Listed, Video, std::greater<>> videos;
+  for (const auto& item : table_.batch_get(keys)) {
+    auto stored = read_video(item);
+    // The index may still name what was removed a moment ago.
+    if (!stored || (user_id && stored->video.user_id != *user_id)) continue;
+    Listed at{stored->video.upload_date, stored->video.video_id};
+    videos.emplace(std::move(at), std::move(stored->video));
+  }
+  for (auto& [at, video] : videos) page.videos.push_back(std::move(video));
+  return page;
+}
+
+void DynamoVideoStore::begin_removal(std::string_view video_id) {
+  Terms terms;
+  const auto set = terms.value({true});
+  auto update = "SET " + terms.name("removed") + " = " + set;
+  auto condition = terms.name("claimed") + " = " + set;
+  table_.update({.key = video_key(video_id),
+                 .update = std::move(update),
+                 .condition = std::move(condition),
+                 .terms = std::move(terms),
+                 .repeat = Repeat::safe});
+}
+
+bool DynamoVideoStore::remove_video(std::string_view video_id) {
+  begin_removal(video_id);
+  auto item = table_.get(video_key(video_id), true);
+  if (!item || !read_video(*item)) return false;
+  // What was promised under the id, as an address that takes its bytes or a task that still runs, must never
+  // reach another user: whose it was is kept for good.
+  Item tombstone = item_of(video_key(video_id));
+  tombstone["owner"] = text(text_of(*item, "owner"));
+  tombstone["removed"] = {true};
+  Terms terms;
+  auto condition = "attribute_exists(" + terms.name("upload_date") + ")";
+  auto written =
+      table_.put({.item = std::move(tombstone), .condition = std::move(condition), .terms = terms});
+  return written.is_done || written.may_be_ours;
+}
+
+bool DynamoVideoStore::write(const StoredVideo& before, const Members& members) {
+  Terms terms;
+  Changes changes;
+  const auto revision = terms.name("revision"), write_id = make_id();
+  changes.set(revision, terms.value(before.revision + 1));
+  changes.set(terms.name("write_id"), terms.value(write_id));
+  for (const auto& [name, attribute] : members) changes.put(terms, terms.name(name), attribute);
+  // The earlier service's videos have no revision.
+  auto condition = before.revision == 0 ? "attribute_not_exists(" + revision + ")"
+                                        : revision + " = " + terms.value(before.revision);
+  condition += " AND attribute_exists(" + terms.name("upload_date") + ")";
+  auto written = table_.update({.key = video_key(before.video.video_id),
+                                .update = changes.text(),
+                                .condition = std::move(condition),
+                                .terms = std::move(terms),
+                                .repeat = Repeat::safe});
+  if (written.is_done || !written.may_be_ours) return written.is_done;
+  auto item = table_.get(video_key(before.video.video_id), true);
+  return item && text_of(*item, "write_id") == write_id;
+}
+
+bool DynamoVideoStore::change_video(std::string_view video_id,
+                                    const std::function<std::optional<Members>(const StoredVideo&)>& change) {
+  if (!may_be_key(video_id)) return false;
+  for (int conflicts = 0; conflicts < most_conflicts; ++conflicts) {
+    auto item = table_.get(video_key(video_id), true);
+    auto stored = item ? read_video(*item) : std::nullopt;
+    auto changes = stored ? change(*stored) : std::nullopt;
+    if (!changes) return false;
+    if (write(*stored, *changes)) return true;
+    wait_after_conflict(conflicts);
+  }
+  throw Error(ErrorKind::unavailable, "The video is being changed by too many at once.", {}, 1);
+}
+
+bool DynamoVideoStore::put_progress(const JobProgress& wanted, bool restart) {
+  const VideoStatus status = status_of(wanted.stage);
+  JobProgress progress = wanted;
+  std::string user_id;
+  bool is_moved = change_video(wanted.job_id, [&](const StoredVideo& stored) -> std::optional<Members> {
+    const auto& video = stored.video;
+    if (!may_move(video, status, restart)) return std::nullopt;
+    if (status == VideoStatus::QUEUED && !stored.task_arguments.empty())
+      put_waiting_hint(table_, video.video_id);
+    user_id = video.user_id;
+    progress.progress_percentage = percentage_of(wanted, is_final(video.status) ? 0 : video.progress);
+    std::optional<std::string> error;
+    if (status == VideoStatus::FAILED) error = progress.error_message.value_or(progress.message);
+    return Members{
+        {"status", attribute_of(status)},        {"progress", attribute_of(progress.progress_percentage)},
+        {"stage", attribute_of(progress.stage)}, {"message", attribute_of(progress.message)},
+        {"error_message", attribute_of(error)},  {"updated_at", attribute_of(progress.timestamp)}};
+  });
+  if (!is_moved) return false;
+  events_.append_event({.id = 0,
+                        .type = is_final(status) ? "job." + progress.stage : "job.progress",
+                        .user_id = user_id,
+                        .job_id = progress.job_id,
+                        .data = encode(progress),
+                        .at = now_ms()});
+  return true;
+}
+
+bool DynamoVideoStore::update_video(std::string_view video_id, std::optional<double> duration,
+                                    const std::optional<std::vector<std::string>>& output_keys,
+                                    const std::optional<std::string>& task_id) {
+  return change_video(video_id, [&](const StoredVideo&) -> std::optional<Members> {
+    Members changes{{"updated_at", text(now_text())}};
+    if (duration) changes["duration"] = attribute_of(*duration);
+    if (output_keys) changes["output_s3_urls"] = attribute_of(*output_keys);
+    if (task_id) changes["task_id"] = attribute_of(*task_id);
+    return changes;
+  });
+}
+
+}  // namespace segments::dynamodb
