@@ -27,6 +27,9 @@ class Answer:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
 
+    def __repr__(self):
+        return f"{self.status} {self.body[:500]!r}"
+
     @property
     def json(self):
         return json.loads(self.body)

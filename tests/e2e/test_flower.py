@@ -39,15 +39,20 @@ class Monitor:
             if event["type"].startswith("task-"):
                 self.seen.setdefault(event["uuid"], []).append((event["type"], self.state.tasks[event["uuid"]].state))
 
-    def inspect(self, names):
-        """All workers at once; and again those that were late, as when their pages are opened."""
+    def inspect(self, names, everybody=True):
+        """All workers at once, then those that were late, one page opened after another."""
         for method in self.inspections:
-            while late := [name for name in names if method not in self.workers.get(name, {})]:
-                ask = self.app.control.inspect(timeout=1) if late == names else self.app.control.inspect(timeout=PATIENCE, destination=late)
-                answers = ask.active(safe=True) if method == "active" else getattr(ask, method)()
-                assert answers is None or "error" not in answers, (method, answers)
-                for name, answer in (answers or {}).items():
-                    self.workers.setdefault(name, {})[method] = answer
+            if everybody:
+                self.ask(method, timeout=1)
+            if late := [name for name in names if method not in self.workers.get(name, {})]:
+                self.ask(method, timeout=PATIENCE, destination=late)
+
+    def ask(self, method, **how):
+        ask = self.app.control.inspect(**how)
+        answers = ask.active(safe=True) if method == "active" else getattr(ask, method)()
+        assert answers is None or "error" not in answers, (method, answers)
+        for name, answer in (answers or {}).items():
+            self.workers.setdefault(name, {})[method] = answer
 
     def is_online(self, name):
         with self.lock:
@@ -120,7 +125,7 @@ def test_flower_sees_workers_online_and_tasks_in_every_state(make_server, redis,
     assert monitor.await_state(killed, "REVOKED").revoked
     # What the end of its worker cuts off is rejected, which comes after the checks between.
     del monitor.workers["slow@here"]
-    monitor.inspect(["slow@here"])
+    monitor.inspect(["slow@here"], everybody=False)
     assert [task["id"] for task in monitor.workers["slow@here"]["active"]] == [begun]
     monitor.app.control.shutdown(destination=["slow@here"])
     # Retried: told as such, and received again for its next attempt, as with Python's worker.
