@@ -87,6 +87,7 @@ Config configure(const Flags& flags) {
       sources.flags[key_of(member)] = found->second;
   });
   Config config = read_config(sources);
+  export_aws_variables(sources);
   set_log_level(config.log_level);
   if (!config.log_file.empty() && !set_log_file(config.log_file))
     throw Error(ErrorKind::unavailable, "The log file " + config.log_file + " cannot be opened.");

@@ -167,6 +167,25 @@ const char* fault_of_celery_queue(std::string_view text) {
   return is_plain && !text.empty() ? nullptr : "letters, digits, and _ - . :";
 }
 
+namespace {
+
+// Settings that are right alone and wrong together.
+void check_engines(const Config& config, Faults& faults) {
+  auto add = [&](std::string_view member, const std::string& detail) {
+    std::string key = key_of(member);
+    faults.push_back({key, "range", key + ": " + detail});
+  };
+  if (config.store == StoreEngine::dynamodb && config.queue != QueueEngine::redis)
+    add("queue",
+        "the store \"dynamodb\" is for many processes, which share events and tasks by the queue \"redis\".");
+  if (config.store == StoreEngine::dynamodb && config.auth == AuthMode::token && config.auth_secret.empty())
+    add("auth_secret", "with the store \"dynamodb\" it must be set, to the same for all processes.");
+  if (config.objects == ObjectsEngine::s3 && config.aws_bucket_name.empty())
+    add("aws_bucket_name", "the objects \"s3\" need the name of their bucket.");
+}
+
+}  // namespace
+
 Config read_config(const ConfigSources& sources) {
   Faults faults;
   auto file = parse_env_file(sources.env_file, faults);
@@ -185,6 +204,7 @@ Config read_config(const ConfigSources& sources) {
       return;
     }
   });
+  if (faults.empty()) check_engines(config, faults);
   if (!faults.empty()) throw invalid_input(std::move(faults));
   return config;
 }
@@ -209,6 +229,18 @@ ConfigSources read_sources() {
   std::ifstream file(".env", std::ios::binary);
   sources.env_file.assign(std::istreambuf_iterator<char>(file), {});
   return sources;
+}
+
+std::optional<std::string> find_environment(std::string_view name) {
+  const char* value = getenv(std::string(name).c_str());
+  if (!value) return std::nullopt;
+  return value;
+}
+
+void export_aws_variables(const ConfigSources& sources) {
+  Faults ignored;  // read_config() tells them
+  for (const auto& [key, value] : parse_env_file(sources.env_file, ignored))
+    if (key.starts_with("AWS_")) setenv(key.c_str(), value.c_str(), 0);
 }
 
 void export_config(const Config& config) {

@@ -5,6 +5,7 @@
 #include <boost/describe.hpp>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,10 +18,10 @@
 namespace segments {
 
 BOOST_DESCRIBE_ENUM(LogLevel, debug, info, warning, error, off)
-enum class StoreEngine { sqlite };
-BOOST_DESCRIBE_ENUM(StoreEngine, sqlite)
-enum class ObjectsEngine { directory };
-BOOST_DESCRIBE_ENUM(ObjectsEngine, directory)
+enum class StoreEngine { sqlite, dynamodb };
+BOOST_DESCRIBE_ENUM(StoreEngine, sqlite, dynamodb)
+enum class ObjectsEngine { directory, s3 };
+BOOST_DESCRIBE_ENUM(ObjectsEngine, directory, s3)
 enum class QueueEngine { embedded, redis };
 BOOST_DESCRIBE_ENUM(QueueEngine, embedded, redis)
 enum class ExtraType { original, thumbnail, audio };
@@ -57,7 +58,8 @@ struct Config {
   int celery_visibility_timeout = 3600;
   std::string aws_region;
   std::string aws_bucket_name;
-  std::string dynamodb_table_name;
+  std::string dynamodb_table_name = "easy-video-share-video-metadata";
+  std::string s3_kms_key;
 };
 BOOST_DESCRIBE_STRUCT(Config, (),
                       (data_dir, host, port, workers, auth, auth_secret, auth_none_anywhere, public_url,
@@ -65,7 +67,8 @@ BOOST_DESCRIBE_STRUCT(Config, (),
                        media_memory_mb, media_seconds, media_threads, sync, social_syncs_per_minute,
                        requests_per_minute, io_threads, log_level, log_file, redis_url, redis_host,
                        redis_port, redis_db, redis_username, redis_password, celery_queue,
-                       celery_visibility_timeout, aws_region, aws_bucket_name, dynamodb_table_name))
+                       celery_visibility_timeout, aws_region, aws_bucket_name, dynamodb_table_name,
+                       s3_kms_key))
 
 const char* fault_of_public_url(std::string_view);
 const char* fault_of_cors_origins(std::string_view);
@@ -100,7 +103,7 @@ constexpr Rule rule_of(Describes<Config>, std::string_view member) {
     return {.max_length = 10'000,
             .check = fault_of_cors_origins,
             .about = "Origins whose pages may call, comma-separated; `*` for any"};
-  if (member == "store") return {.about = "Where records are kept"};
+  if (member == "store") return {.about = "Where records are kept; `dynamodb` needs the queue `redis`"};
   if (member == "objects") return {.about = "Where media is kept"};
   if (member == "queue")
     return {
@@ -173,8 +176,20 @@ constexpr Rule rule_of(Describes<Config>, std::string_view member) {
   if (member == "log_level") return {.about = "Least level that is logged"};
   if (member == "log_file")
     return {.max_length = 4'000, .about = "File that the log is appended to; else standard error"};
-  return {.max_length = 4'000,
-          .about = "Of the earlier backend: taken, and not used by the embedded engines"};
+  if (member == "aws_region")
+    return {.max_length = 100,
+            .about =
+                "Region of DynamoDB and S3; else AWS_DEFAULT_REGION's or the profile's. Keys come from AWS's "
+                "usual places, other addresses from AWS_ENDPOINT_URL"};
+  if (member == "aws_bucket_name") return {.max_length = 63, .about = "Bucket of the objects `s3`"};
+  if (member == "dynamodb_table_name")
+    return {.min_length = 3,
+            .max_length = 255,
+            .about = "Table of the store `dynamodb`; `segments admin table create` makes it"};
+  if (member == "s3_kms_key")
+    return {.max_length = 2'048,
+            .about = "KMS key that objects in S3 are encrypted with; else S3's own encryption"};
+  return {};
 }
 
 // A setting as it is named outside: "data_dir" is SEGMENTS_DATA_DIR and --data-dir.
@@ -198,6 +213,11 @@ void check_may_serve(const Config&);
 
 // This process's environment and the `.env` of its working directory.
 ConfigSources read_sources();
+// A variable of this process's environment, for those that are not ours: AWS's.
+std::optional<std::string> find_environment(std::string_view name);
+// AWS's variables of `.env` go into this process's environment where it has none. Only while there is one
+// thread.
+void export_aws_variables(const ConfigSources&);
 // Puts every setting into this process's environment, so that its children read the same whatever they find.
 // Only while there is one thread.
 void export_config(const Config&);

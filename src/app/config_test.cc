@@ -107,7 +107,7 @@ TEST(Config, PartsOfRedisUrlMayComeByThemselves) {
 TEST(Config, AllFaultsAreToldAtOnceEachWithWhatIsAllowed) {
   auto faults = faults_of({{{"SEGMENTS_WORKERS", "-3"}},
                            {{"PORT", "99999"},
-                            {"SEGMENTS_STORE", "dynamodb"},
+                            {"SEGMENTS_STORE", "oracle"},
                             {"SEGMENTS_AUTH", "maybe"},
                             {"SEGMENTS_NONSENSE", "1"},
                             {"SEGMENTS_CORS_ORIGINS", "example.org"},
@@ -120,12 +120,38 @@ TEST(Config, AllFaultsAreToldAtOnceEachWithWhatIsAllowed) {
   EXPECT_EQ(faults.size(), 13u);
   EXPECT_NE(faults["PORT"].find("0 to 65535"), std::string::npos);
   EXPECT_NE(faults["PORT"].find("environment"), std::string::npos);
-  EXPECT_NE(faults["SEGMENTS_STORE"].find("allowed: sqlite"), std::string::npos);
+  EXPECT_NE(faults["SEGMENTS_STORE"].find("allowed: sqlite, dynamodb"), std::string::npos);
   EXPECT_NE(faults["SEGMENTS_AUTH"].find("token, none"), std::string::npos);
   EXPECT_NE(faults["SEGMENTS_WORKERS"].find("flag"), std::string::npos);
   EXPECT_NE(faults["SEGMENTS_MEDIA_THREADS"].find(".env"), std::string::npos);
   EXPECT_NE(faults["SEGMENTS_MISSPELT"].find("no such setting"), std::string::npos);
   EXPECT_EQ(faults["SEGMENTS_AUTH_SECRET"].find("tooshort"), std::string::npos) << "a secret is not repeated";
+}
+
+TEST(Config, EnginesOfTheCloudNeedWhatGoesWithThem) {
+  auto faults = faults_of({{}, {{"SEGMENTS_STORE", "dynamodb"}, {"SEGMENTS_OBJECTS", "s3"}}, ""});
+  EXPECT_EQ(faults.size(), 3u);
+  EXPECT_NE(faults["SEGMENTS_QUEUE"].find("redis"), std::string::npos);
+  EXPECT_NE(faults["SEGMENTS_AUTH_SECRET"].find("same for all"), std::string::npos);
+  EXPECT_NE(faults["AWS_BUCKET_NAME"].find("bucket"), std::string::npos);
+  Config config = read({}, {{"SEGMENTS_STORE", "dynamodb"},
+                            {"SEGMENTS_OBJECTS", "s3"},
+                            {"SEGMENTS_QUEUE", "redis"},
+                            {"SEGMENTS_AUTH_SECRET", "0123456789abcdef"},
+                            {"AWS_BUCKET_NAME", "clips"}});
+  EXPECT_EQ(config.dynamodb_table_name, "easy-video-share-video-metadata") << "the earlier backend's";
+}
+
+TEST(Config, AwsVariablesOfTheFileReachTheChainOfKeys) {
+  setenv("AWS_SECRET_ACCESS_KEY", "of the environment", 1);
+  unsetenv("AWS_ACCESS_KEY_ID");
+  export_aws_variables(
+      {{}, {}, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE\nAWS_SECRET_ACCESS_KEY=of the file\nOTHER=1\n"});
+  EXPECT_EQ(find_environment("AWS_ACCESS_KEY_ID"), "AKIDEXAMPLE");
+  EXPECT_EQ(find_environment("AWS_SECRET_ACCESS_KEY"), "of the environment");
+  EXPECT_FALSE(find_environment("OTHER"));
+  unsetenv("AWS_ACCESS_KEY_ID");
+  unsetenv("AWS_SECRET_ACCESS_KEY");
 }
 
 TEST(Config, NoneIsTakenOnLoopbackAlone) {

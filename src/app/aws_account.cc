@@ -1,0 +1,43 @@
+#include "app/aws_account.h"
+
+#include "base/error.h"
+
+namespace segments {
+namespace {
+
+aws::Environment environment_of(const Config& config) {
+  return [region = config.aws_region](std::string_view name) -> std::optional<std::string> {
+    // A flag or `.env` may say it, too.
+    if (name == "AWS_REGION" && !region.empty()) return region;
+    return find_environment(name);
+  };
+}
+
+std::string region_of(const aws::Environment& environment) {
+  auto region = aws::find_region(environment);
+  if (!region)
+    throw Error(ErrorKind::invalid,
+                "No AWS region is named: set AWS_REGION, or a region in the profile of AWS's configuration.");
+  return *region;
+}
+
+}  // namespace
+
+AwsAccount::AwsAccount(const Config& config)
+    : environment_(environment_of(config)),
+      region_(region_of(environment_)),
+      credentials_({.environment = environment_}) {}
+
+aws::Endpoint AwsAccount::endpoint_of(std::string_view service, std::string_view name) const {
+  return aws::endpoint_of(service, name, region_, environment_);
+}
+
+std::unique_ptr<aws::Client> make_dynamodb_client(AwsAccount& account) {
+  aws::Client::Options options;
+  options.service = "dynamodb";
+  options.region = account.region();
+  options.origin = account.endpoint_of("dynamodb", "DynamoDB").origin;
+  return std::make_unique<aws::Client>(std::move(options), account.credentials());
+}
+
+}  // namespace segments
