@@ -98,6 +98,7 @@ std::optional<StoredSegment> read_segment(const Item& item) {
 Segment read_listed(const Item& item) {
   Segment segment;
   read_item(segment, item);
+  segment.created_at = canonical_time(segment.created_at);
   return segment;
 }
 

@@ -27,14 +27,14 @@ struct StoredPost {
 };
 
 struct StoredSegment {
-  Segment segment;  // as it is shown
+  Segment segment = {};  // as it is shown
   std::int64_t version = 1;
-  std::string created_at;  // as it is stored, which is what the index sorts by
-  std::string made_id;     // of this segment alone, even if another had its id before; "" in old items
-  std::string write_id;    // of the write that made it as it is, as far as it was made or edited
-  std::string request_id;  // of the idempotent request that made it
-  std::map<std::string, StoredPost, std::less<>> posts;
-  FollowedPosts followed;
+  std::string created_at = {};  // as it is stored, which is what the index sorts by
+  std::string made_id = {};     // of this segment alone, even if another had its id before; "" in old items
+  std::string write_id = {};    // of the write that made it as it is, as far as it was made or edited
+  std::string request_id = {};  // of the idempotent request that made it
+  std::map<std::string, StoredPost, std::less<>> posts = {};
+  FollowedPosts followed = {};
   // Parts of it cannot be written each for itself yet: posts are a list, or there is no version.
   bool is_old = false;
 

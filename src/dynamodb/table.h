@@ -100,8 +100,8 @@ struct Written {
 };
 
 struct Query {
-  std::string index = {};  // empty: the table itself
-  std::string condition;   // of the keys
+  std::string index = {};      // empty: the table itself
+  std::string condition = {};  // of the keys
   std::string filter = {};
   std::string projection = {};
   Terms terms = {};

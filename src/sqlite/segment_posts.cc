@@ -8,41 +8,11 @@
 #include "sqlite/followed_posts.h"
 #include "sqlite/segment_store.h"
 #include "sqlite/users.h"
+#include "store/segment_event.h"
 
 namespace segments::sqlite {
 
 namespace {
-
-struct SyncedEvent {
-  std::string_view segment_id;
-  SocialMediaPlatform platform;
-  std::string_view post_id;
-  std::optional<std::int64_t> views, likes, shares, comments;
-  MetricsSource source;
-  std::string_view at;
-};
-BOOST_DESCRIBE_STRUCT(SyncedEvent, (),
-                      (segment_id, platform, post_id, views, likes, shares, comments, source, at))
-
-void append_synced_event(Connection& connection, const SegmentRow& row, SocialMediaPlatform platform,
-                         std::string_view post_id, const MetricsReading& reading) {
-  SyncedEvent data{.segment_id = row.segment.segment_id,
-                   .platform = platform,
-                   .post_id = post_id,
-                   .views = reading.views,
-                   .likes = reading.likes,
-                   .shares = reading.shares,
-                   .comments = reading.comments,
-                   .source = reading.source,
-                   .at = reading.read_at};
-  append_event(connection, row.user_ref,
-               {.id = 0,
-                .type = "social.synced",
-                .user_id = row.segment.user_id,
-                .job_id = std::nullopt,
-                .data = encode(data),
-                .at = now_ms()});
-}
 
 void insert_reading(Connection& connection, std::int64_t segment_ref, SocialMediaPlatform platform,
                     std::string_view post_id, const MetricsReading& reading) {
@@ -121,7 +91,8 @@ bool SqliteSegmentStore::add_reading(std::string_view segment_id, SocialMediaPla
     apply_reading(*post, reading);
     update_row(connection, *row, {"social_media_usage"});
     follow_reading(connection, *row, *post, parse_time(reading.read_at).value_or(now_ms()));
-    append_synced_event(connection, *row, platform, post_id, reading);
+    append_event(connection, row->user_ref,
+                 make_synced_event(row->segment, platform, post_id, reading, now_ms()));
     return true;
   });
 }

@@ -10,15 +10,11 @@
 #include "sqlite/idempotency.h"
 #include "sqlite/segment_queries.h"
 #include "sqlite/users.h"
+#include "store/segment_event.h"
 
 namespace segments::sqlite {
 
 namespace {
-
-struct SegmentEvent {
-  std::string_view segment_id, video_id, user_id, at;
-};
-BOOST_DESCRIBE_STRUCT(SegmentEvent, (), (segment_id, video_id, user_id, at))
 
 void check_version(const SegmentRow& row, std::optional<std::int64_t> if_version) {
   if (if_version && *if_version != row.version)
@@ -56,16 +52,7 @@ bool take_media(Segment& stored, const Segment& media) {
 }  // namespace
 
 void append_segment_event(Connection& connection, const SegmentRow& row, const char* type) {
-  const Millis now = now_ms();
-  const std::string at = format_time(now);
-  const Segment& segment = row.segment;
-  append_event(connection, row.user_ref,
-               {.id = 0,
-                .type = type,
-                .user_id = segment.user_id,
-                .job_id = std::nullopt,
-                .data = encode(SegmentEvent{segment.segment_id, segment.video_id, segment.user_id, at}),
-                .at = now});
+  append_event(connection, row.user_ref, make_segment_event(row.segment, type, now_ms()));
 }
 
 SqliteSegmentStore::SqliteSegmentStore(Database& database, Metrics* metrics) : database_(database) {

@@ -1,0 +1,68 @@
+#include "dynamodb/kept_requests.h"
+
+#include "base/ids.h"
+
+namespace segments::dynamodb {
+
+namespace {
+
+// The user's length stands before it, so that no two pairs of user and key are the same text.
+Key key_of(const IdempotencyKey& key) {
+  return {"#key#" + std::to_string(key.user_id.size()) + "#" + key.user_id + "#" + key.key, "#KEY"};
+}
+
+Item item_of(const Key& key, const KeptRequest& request, bool is_done, Millis now) {
+  Item item = item_of(key);
+  item["id"] = text(request.id);
+  item["fingerprint"] = text(request.fingerprint);
+  item["segment"] = *attribute_of(request.segment);
+  item["state"] = text(is_done ? "done" : "pending");
+  item["expires_at"] = number((now + request_kept_ms) / 1'000);
+  return item;
+}
+
+KeptRequest read_request(const Item& item) {
+  KeptRequest request;
+  request.id = text_of(item, "id");
+  request.fingerprint = text_of(item, "fingerprint");
+  request.is_done = text_of(item, "state") == "done";
+  if (const auto* segment = find(item, "segment")) read_attribute(request.segment, *segment);
+  return request;
+}
+
+}  // namespace
+
+KeptRequest begin_request(Table& table, const IdempotencyKey& by, const Segment& segment, Millis now) {
+  const Key key = key_of(by);
+  KeptRequest ours{.id = make_id(), .fingerprint = by.fingerprint, .segment = segment, .is_ours = true};
+  for (;;) {
+    // DynamoDB removes what has expired when it finds the time, which can take days.
+    Terms terms;
+    auto free = "attribute_not_exists(" + terms.name("id") + ") OR " + terms.name("expires_at") +
+                " <= " + terms.value(now / 1'000);
+    auto written = table.put({.item = item_of(key, ours, false, now), .condition = free, .terms = terms});
+    if (written.is_done) return ours;
+    auto item = table.get(key, true);
+    if (!item) continue;  // it was forgotten since
+    auto found = read_request(*item);
+    if (found.id == ours.id) ours.is_done = found.is_done;
+    return found.id == ours.id ? ours : found;
+  }
+}
+
+void finish_request(Table& table, const IdempotencyKey& by, const KeptRequest& request, Millis now) {
+  const Key key = key_of(by);
+  Terms terms;
+  const auto id = terms.name("id");
+  auto is_the_same = "attribute_not_exists(" + id + ") OR " + id + " = " + terms.value(request.id);
+  table.put({.item = item_of(key, request, true, now), .condition = is_the_same, .terms = terms});
+}
+
+void forget_request(Table& table, const IdempotencyKey& by, const KeptRequest& request) {
+  Terms terms;
+  auto is_the_same = terms.name("id") + " = " + terms.value(request.id) + " AND " + terms.name("state") +
+                     " = " + terms.value("pending");
+  table.remove({.key = key_of(by), .condition = is_the_same, .terms = terms});
+}
+
+}  // namespace segments::dynamodb
