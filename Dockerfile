@@ -10,6 +10,7 @@ COPY scripts/setup.sh scripts/
 RUN ["scripts/setup.sh"]
 COPY CMakeLists.txt CMakePresets.json ./
 COPY scripts/build.sh scripts/ccache.sh scripts/
+COPY bench bench
 COPY src src
 RUN ["scripts/build.sh", "release"]
 RUN ["install", "-D", "--strip", "build/release/segments", "/out/segments"]

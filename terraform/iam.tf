@@ -31,7 +31,7 @@ data "aws_iam_policy_document" "task" {
   # Without it an object that is not there is "forbidden" and not "absent".
   statement {
     sid       = "MediaList"
-    actions   = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    actions   = ["s3:ListBucket"]
     resources = [local.bucket_arn]
   }
 

@@ -147,6 +147,7 @@ resource "aws_ecs_service" "api" {
   deployment_maximum_percent         = 200
   health_check_grace_period_seconds  = 60
   propagate_tags                     = "SERVICE"
+  wait_for_steady_state              = true
 
   deployment_circuit_breaker {
     enable   = true
@@ -181,6 +182,7 @@ resource "aws_ecs_service" "worker" {
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
   propagate_tags                     = "SERVICE"
+  wait_for_steady_state              = true
 
   deployment_circuit_breaker {
     enable   = true
