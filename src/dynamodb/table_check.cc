@@ -70,12 +70,16 @@ class Check {
   std::vector<Difference> take() { return std::move(found_); }
 
  private:
-  void needed(std::string sentence) { found_.push_back({std::move(sentence), true}); }
-  void advised(std::string sentence) { found_.push_back({std::move(sentence), false}); }
+  void needed(std::string sentence) { found_.push_back({std::move(sentence), true, false}); }
+  void advised(std::string sentence) { found_.push_back({std::move(sentence), false, false}); }
+  void not_ready(std::string sentence, bool is_passing) {
+    found_.push_back({std::move(sentence), true, is_passing});
+  }
 
   void check_keys() {
     if (auto status = text(table_, {"TableStatus"}); status != "ACTIVE" && status != "UPDATING")
-      needed("The table is not ready: its status is " + (status.empty() ? "unknown" : status) + ".");
+      not_ready("The table is not ready: its status is " + (status.empty() ? "unknown" : status) + ".",
+                status == "CREATING");
     const Keys keys = keys_of(table_), wanted{wanted_.hash_key, wanted_.range_key};
     if (keys != wanted)
       needed("The table's key is " + keys.shown() + "; it must be " + wanted.shown() +
@@ -121,8 +125,9 @@ class Check {
     const bool is_filling = filling && filling->is_bool() && filling->get_bool();
     if (auto status = text(index, {"IndexStatus"});
         is_filling || (status != "ACTIVE" && status != "UPDATING"))
-      needed("The index " + wanted.name +
-             " is not ready: " + (is_filling ? "it is being filled" : "its status is " + status) + ".");
+      not_ready("The index " + wanted.name +
+                    " is not ready: " + (is_filling ? "it is being filled" : "its status is " + status) + ".",
+                is_filling || status == "CREATING");
     check_projection(wanted, index);
   }
 
@@ -172,9 +177,8 @@ class Check {
   void check_expiry(const std::optional<std::string>& body) {
     if (!body) return advised("The server does not say whether items expire: it does not know that call.");
     const auto answer = parse_json(*body);
-    const auto status = text(&answer, {"TimeToLiveDescription", "TimeToLiveStatus"});
     const auto name = text(&answer, {"TimeToLiveDescription", "AttributeName"});
-    if (status != "ENABLED" && status != "ENABLING")
+    if (!is_expiry_on(*body))
       advised("Items do not expire: requests' idempotency keys stay for good (time to live on " +
               wanted_.ttl_attribute + " is off).");
     else if (name != wanted_.ttl_attribute)
@@ -185,9 +189,7 @@ class Check {
     if (!body)
       return advised(
           "The server does not say whether there is point-in-time recovery: it does not know that call.");
-    const auto answer = parse_json(*body);
-    if (text(&answer, {"ContinuousBackupsDescription", "PointInTimeRecoveryDescription",
-                       "PointInTimeRecoveryStatus"}) != "ENABLED")
+    if (!are_backups_on(*body))
       advised("Point-in-time recovery is off: what is deleted or overwritten by mistake is gone.");
   }
 
@@ -197,6 +199,18 @@ class Check {
 };
 
 }  // namespace
+
+bool is_expiry_on(std::string_view body) {
+  const auto answer = parse_json(body);
+  const auto status = text(&answer, {"TimeToLiveDescription", "TimeToLiveStatus"});
+  return status == "ENABLED" || status == "ENABLING";
+}
+
+bool are_backups_on(std::string_view body) {
+  const auto answer = parse_json(body);
+  return text(&answer, {"ContinuousBackupsDescription", "PointInTimeRecoveryDescription",
+                        "PointInTimeRecoveryStatus"}) == "ENABLED";
+}
 
 std::vector<Difference> differences(const TableAnswers& answers) {
   return Check(answers).take();
