@@ -24,7 +24,7 @@ for argument in "$@"; do
       ;;
     --run) packages=("${run[@]}") ;;
     --fuzz) packages+=(clang libclang-rt-14-dev) ;;
-    --lint) packages+=(clang-format clang-tidy) ;;
+    --lint) packages+=(clang-format clang-tidy shellcheck) ;;
     --bench) packages+=(nginx-light wrk python3) ;;
     *) echo "usage: $0 [--run] [--test] [--fuzz] [--lint] [--bench]" >&2; exit 2 ;;
   esac

@@ -94,6 +94,9 @@ if [ "$quick" != --quick ]; then build_others & builder=$!; renice -n 10 -p $bui
 step "end to end"
 run_pytest tests/e2e -n 2 --dist loadfile
 
+step "deployment"
+run_pytest tests/cloud
+
 if [ "$quick" != --quick ]; then
   step "AddressSanitizer and UndefinedBehaviorSanitizer"
   wait $builder
