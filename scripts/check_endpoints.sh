@@ -172,7 +172,8 @@ check "play a piece" - 200 GET "/api/segments/$piece/play" '' '.play_url'
 play=$(value .play_url)
 case "$play" in "$base"/media/*) echo 'get /media/{key}' >>"$scratch/called" ;; esac
 check "its first bytes" - 206 GET "$play" '' '' -H 'Range: bytes=0-15'
-check "its head" - 200 HEAD "$play"
+# S3 signs the method: its URL for GET is for GET alone.
+case "$play" in "$base"/*) check "its head" - 200 HEAD "$play" ;; esac
 check "get the video" '/api/videos/{video_id}' 200 GET "/api/videos/$job" '' '.status == "COMPLETED"'
 check_until "list videos" /api/videos 200 GET /api/videos '' "[(.videos? // .)[] | .video_id] | index(\"$job\")"
 check "a URL of the video" /api/videos/url 200 POST /api/videos/url "$(jq -n --arg k "$key" '{bucket_location: $k}')" '(.url // .signedUrl)'
