@@ -13,7 +13,8 @@
 
 namespace segments::s3 {
 
-// Keys of a test's own, and a bucket that goes with it.
+// Keys of a test's own, and a bucket that goes with it: made through the gate, which knows regions, and used
+// there or at radosgw itself.
 class TestBucket : public aws::TestEnvironment {
  public:
   explicit TestBucket(std::string endpoint = engines::s3().endpoint) : endpoint_(std::move(endpoint)) {
@@ -24,11 +25,12 @@ class TestBucket : public aws::TestEnvironment {
             "</LocationConstraint></CreateBucketConfiguration>");
   }
 
-  Options options() const {
+  Options options() const { return options_at(endpoint_); }
+  Options options_at(const std::string& endpoint) const {
     Options out;
     out.bucket = name_;
     out.region = engines::s3().region;
-    out.endpoint = {aws::parse_origin(endpoint_, "S3", "the test's endpoint"), true};
+    out.endpoint = {aws::parse_origin(endpoint, "S3", "the test's endpoint"), true};
     // Tests of throttling need not wait for seconds.
     out.retry.throttled_base_ms = 20;
     return out;
@@ -38,7 +40,7 @@ class TestBucket : public aws::TestEnvironment {
   // Of the gate's account, whatever the environment says by now.
   aws::Reply ask(const std::string& operation, const std::string& method, const std::string& body = "",
                  const aws::Query& query = {}, const std::string& key = "") {
-    Bucket bucket(options(), credentials_);
+    Bucket bucket(options_at(engines::s3().endpoint), credentials_);
     auto call = bucket.call(operation, method, key);
     call.query = query;
     call.body = aws::memory_body(body);
