@@ -6,13 +6,23 @@ data "aws_iam_policy_document" "task" {
       "dynamodb:BatchGetItem",
       "dynamodb:BatchWriteItem",
       "dynamodb:DeleteItem",
-      "dynamodb:DescribeTable",
       "dynamodb:GetItem",
       "dynamodb:PutItem",
       "dynamodb:Query",
       "dynamodb:UpdateItem",
     ]
     resources = [aws_dynamodb_table.segments.arn, "${aws_dynamodb_table.segments.arn}/index/*"]
+  }
+
+  # Where every caller is trusted, the list of everybody's videos reads that index as a whole.
+  dynamic "statement" {
+    for_each = local.settings.SEGMENTS_AUTH == "none" ? ["user_id-upload_date-index"] : []
+
+    content {
+      sid       = "EverybodysVideos"
+      actions   = ["dynamodb:Scan"]
+      resources = ["${aws_dynamodb_table.segments.arn}/index/${statement.value}"]
+    }
   }
 
   # Whoever has a presigned URL does what this role may.
@@ -45,7 +55,7 @@ data "aws_iam_policy_document" "task" {
     }
   }
 
-  # While the earlier service's records are being copied; it is never written.
+  # While the earlier service's records are being copied. Its table is never written.
   dynamic "statement" {
     for_each = var.old_table_name == "" ? [] : [var.old_table_name]
 
