@@ -112,7 +112,7 @@ struct MediaInput::Source {
 
 MediaInput::MediaInput(const std::string& location, Millis deadline) : source_(std::make_unique<Source>()) {
   source_->deadline = deadline;
-  if (location.starts_with("http://")) {
+  if (location.starts_with("http://") || location.starts_with("https://")) {
     source_->is_remote = true;
     source_->remote = std::make_unique<RangeReader>(location, deadline);
     source_->size = source_->remote->size();

@@ -35,7 +35,7 @@ Packet make_packet();
 
 class MediaInput {
  public:
-  // `location` is a path or an http URL. Reading fails once `deadline` (of steady_ms()) is past.
+  // `location` is a path or an http or https URL. Reading fails once `deadline` (of steady_ms()) is past.
   // Throws as probe_media() does.
   MediaInput(const std::string& location, Millis deadline);
   // Bytes in memory, for fuzzing; they must outlive it.

@@ -1,4 +1,4 @@
-// What is in a media file, read by libavformat from a path or an http URL with ranges. Only video and audio
+// What is in a media file, read by libavformat from a path or an http or https URL with ranges. Only video and audio
 // containers are taken (no playlists, no images); nothing but the given file or URL is opened.
 #pragma once
 

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "media/range_reader.h"
 #include "media/test_media.h"
+#include "net/test_tls_peer.h"
 
 namespace segments {
 namespace {
@@ -289,6 +290,28 @@ TEST(RangeReaderTest, a_server_that_never_answers_is_given_up) {
   RangeServer server(folder.file("a"), RangeServer::Manner::silent);
   RangeReader reader(server.url(), steady_ms() + 300);
   EXPECT_THROW(reader.size(), Error);
+}
+
+TEST(RangeReaderTest, an_https_url_is_read_from_a_server_whose_certificate_is_verified) {
+  TestFolder folder;
+  auto source = make_video(folder, "a.mp4", SHORT);
+  std::ifstream file(source, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  ASSERT_LT(bytes.size(), 200'000u) << "one block, which is one answer";
+  auto size = std::to_string(bytes.size());
+  net::TestTlsPeer server({.answer = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-" +
+                                     std::to_string(bytes.size() - 1) + "/" + size +
+                                     "\r\nContent-Length: " + size + "\r\n\r\n" + bytes});
+  auto url = "https://localhost:" + std::to_string(server.port()) + "/a.mp4?X-Amz-Signature=a%2Fb";
+  EXPECT_THROW(probe_media(url), Error) << "an authority that nobody trusts";
+  ::setenv("SSL_CERT_FILE", server.ca_file().c_str(), 1);
+  auto info = probe_media(url);
+  ::unsetenv("SSL_CERT_FILE");
+  EXPECT_NEAR(info.duration, 3, 0.01);
+  ASSERT_FALSE(server.requests().empty());
+  EXPECT_TRUE(
+      server.requests()[0].starts_with("GET /a.mp4?X-Amz-Signature=a%2Fb HTTP/1.1\r\nHost: localhost:"));
+  EXPECT_EQ(server.asked_names().back(), "localhost");
 }
 
 TEST(RangeReaderTest, every_byte_is_the_files) {

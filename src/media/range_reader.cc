@@ -1,16 +1,7 @@
 #include "media/range_reader.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -69,26 +60,34 @@ Head parse_head(std::string_view text) {
 }  // namespace
 
 RangeReader::RangeReader(const std::string& url, Millis deadline) : deadline_(deadline) {
-  constexpr std::string_view scheme = "http://";
   std::string_view rest = url;
-  if (!rest.starts_with(scheme) || has_control(rest) || rest.find(' ') != std::string_view::npos)
+  peer_.name = "The store of objects";
+  peer_.tls = rest.starts_with("https://");
+  peer_.port = peer_.tls ? 443 : 80;
+  if ((!peer_.tls && !rest.starts_with("http://")) || has_control(rest) ||
+      rest.find(' ') != std::string_view::npos)
     throw unreadable("not an http URL");
-  rest.remove_prefix(scheme.size());
+  rest.remove_prefix(rest.find("//") + 2);
   rest = rest.substr(0, rest.find('#'));
   auto slash = std::min(rest.find_first_of("/?"), rest.size());
-  std::string_view authority = rest.substr(0, slash);
+  authority_ = rest.substr(0, slash);
   target_ = rest.substr(slash);
   if (!target_.starts_with('/')) target_.insert(0, "/");
-  auto colon = authority.rfind(':');
-  bool has_port = colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos;
-  port_ = has_port ? authority.substr(colon + 1) : "80";
-  host_ = has_port ? authority.substr(0, colon) : authority;
-  if (host_.empty() || authority.find('@') != std::string_view::npos) throw unreadable("no host in the URL");
+  auto colon = authority_.rfind(':');
+  if (colon != std::string::npos && authority_.find(']', colon) == std::string::npos) {
+    auto port = parse_integer(std::string_view(authority_).substr(colon + 1));
+    if (!port || *port < 1 || *port > 65'535) throw unreadable("no port in the URL");
+    peer_.port = static_cast<int>(*port);
+    peer_.host = authority_.substr(0, colon);
+  } else {
+    peer_.host = authority_;
+  }
+  if (peer_.host.starts_with('[') && peer_.host.ends_with(']'))
+    peer_.host = peer_.host.substr(1, peer_.host.size() - 2);
+  if (peer_.host.empty() || authority_.find('@') != std::string::npos) throw unreadable("no host in the URL");
 }
 
-RangeReader::~RangeReader() {
-  close();
-}
+RangeReader::~RangeReader() = default;
 
 std::int64_t RangeReader::size() {
   if (size_ < 0) block_at(0);
@@ -136,14 +135,14 @@ void RangeReader::fetch(std::int64_t first_block, std::int64_t count) {
 }
 
 std::string RangeReader::request(std::int64_t first, std::int64_t last) {
-  std::string text = "GET " + target_ + " HTTP/1.1\r\nHost: " + host_ + (port_ == "80" ? "" : ":" + port_) +
+  std::string text = "GET " + target_ + " HTTP/1.1\r\nHost: " + authority_ +
                      "\r\nRange: bytes=" + std::to_string(first) + "-" + std::to_string(last) +
                      "\r\nAccept-Encoding: identity\r\n\r\n";
-  bool kept = socket_ >= 0;
+  bool kept = stream_ != nullptr;
   try {
     return request_once(text, first, last);
   } catch (const ConnectionGone&) {
-    close();
+    stream_.reset();
     if (!kept) throw unreadable("the connection was closed");
   }
   try {
@@ -154,18 +153,18 @@ std::string RangeReader::request(std::int64_t first, std::int64_t last) {
 }
 
 std::string RangeReader::request_once(const std::string& text, std::int64_t first, std::int64_t last) {
-  if (socket_ < 0) connect();
+  if (!stream_) connect();
   send_all(text);
   std::string received;
   std::size_t end;
   while ((end = received.find("\r\n\r\n")) == std::string::npos) {
     if (received.size() > most_head) throw unreadable("the answer's header is too long");
-    if (!receive_some(received)) throw ConnectionGone{};
+    receive_some(received);
   }
   Head head = parse_head(std::string_view(received).substr(0, end));
   received.erase(0, end + 4);
   if (head.status == 416 && first == 0) {  // an empty file has no first byte
-    close();
+    stream_.reset();
     size_ = 0;
     return {};
   }
@@ -174,88 +173,51 @@ std::string RangeReader::request_once(const std::string& text, std::int64_t firs
   if (size_ >= 0 && head.total != size_) throw unreadable("the file changed while it was read");
   size_ = head.total;
   auto length = static_cast<std::size_t>(head.length);
-  while (received.size() < length) {
-    if (!receive_some(received)) throw ConnectionGone{};
-  }
+  while (received.size() < length) receive_some(received);
   if (received.size() > length) throw unreadable("the answer is longer than announced");
-  if (head.closes) close();
+  if (head.closes) stream_.reset();
   return received;
 }
 
 void RangeReader::connect() {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  std::string host = host_.starts_with('[') ? host_.substr(1, host_.size() - 2) : host_;
-  if (getaddrinfo(host.c_str(), port_.c_str(), &hints, &found) != 0)
-    throw unreadable("the host is not known");
-  std::string reason = "no address";
-  for (addrinfo* address = found; address && socket_ < 0; address = address->ai_next) {
-    socket_ = ::socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (socket_ < 0) continue;
-    int failure = ::connect(socket_, address->ai_addr, address->ai_addrlen) == 0 ? 0 : errno;
-    if (failure == EINPROGRESS) {
-      try {
-        await(POLLOUT);
-      } catch (...) {
-        freeaddrinfo(found);
-        throw;
-      }
-      socklen_t length = sizeof failure;
-      getsockopt(socket_, SOL_SOCKET, SO_ERROR, &failure, &length);
-    }
-    if (failure != 0) {
-      reason = std::strerror(failure);
-      close();
-    }
+  try {
+    stream_ = net::connect_stream(peer_, {deadline_});
+  } catch (const Error& error) {
+    throw unreadable(error.what());
   }
-  freeaddrinfo(found);
-  if (socket_ < 0) throw unreadable(reason);
-  int on = 1;
-  setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
-void RangeReader::close() {
-  if (socket_ >= 0) ::close(std::exchange(socket_, -1));
 }
 
 void RangeReader::send_all(const std::string& text) {
-  std::size_t sent = 0;
-  while (sent < text.size()) {
-    ssize_t count = ::send(socket_, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
-    if (count > 0) {
-      sent += static_cast<std::size_t>(count);
-    } else if (errno == EAGAIN) {
-      await(POLLOUT);
-    } else if (errno != EINTR) {
+  for (std::string_view rest = text; !rest.empty();) {
+    net::Stream::Moved moved;
+    try {
+      moved = stream_->write_some(rest);
+    } catch (const Error&) {
       throw ConnectionGone{};
     }
+    rest.remove_prefix(moved.bytes);
+    if (moved.bytes == 0) await(moved.wants);
   }
 }
 
-bool RangeReader::receive_some(std::string& into) {
+void RangeReader::receive_some(std::string& into) {
   char buffer[64 * 1024];
   for (;;) {
-    ssize_t count = ::recv(socket_, buffer, sizeof buffer, 0);
-    if (count > 0) into.append(buffer, static_cast<std::size_t>(count));
-    if (count >= 0) return count > 0;
-    if (errno == EAGAIN) {
-      await(POLLIN);
-    } else if (errno != EINTR) {
+    net::Stream::Moved moved;
+    try {
+      moved = stream_->read_some(buffer);
+    } catch (const Error&) {
       throw ConnectionGone{};
     }
+    into.append(buffer, moved.bytes);
+    if (moved.bytes > 0) return;
+    await(moved.wants);
   }
 }
 
 void RangeReader::await(short event) {
-  for (;;) {
-    Millis left = deadline_ - steady_ms();
-    if (left <= 0) throw unreadable("no answer in time");
-    pollfd waiting{socket_, event, 0};
-    int ready = poll(&waiting, 1, static_cast<int>(std::min<Millis>(left, 60'000)));
-    if (ready > 0) return;
-    if (ready < 0 && errno != EINTR) throw unreadable("poll failed");
-  }
+  if (!net::wait_for_events(stream_->number(), event, {deadline_}, peer_.name))
+    throw unreadable("no answer in time");
 }
 
 }  // namespace segments

@@ -1,20 +1,23 @@
-// A file behind an http URL, read by HTTP/1.1 range requests (RFC 9110, 14) in blocks that are kept for a
-// while, so that a demuxer's jumping about costs few requests and few bytes. One connection, reused while the
-// server keeps it. Throws Error{unavailable} when the file cannot be read before the deadline. One thread at
-// a time.
+// A file behind an http or https URL, read by HTTP/1.1 range requests (RFC 9110, 14) in blocks that are kept
+// for a while, so that a demuxer's jumping about costs few requests and few bytes. One connection, reused
+// while the server keeps it. Throws Error{unavailable} when the file cannot be read before the deadline. One
+// thread at a time.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "base/time.h"
+#include "net/stream.h"
 
 namespace segments {
 
 class RangeReader {
  public:
-  // `url`: http://host[:port]/path[?query]; no TLS, no redirects. `deadline` is one of steady_ms().
+  // `url`: http[s]://host[:port]/path[?query]; the certificate is verified by the system's authorities, no
+  // redirects are followed. `deadline` is one of steady_ms().
   RangeReader(const std::string& url, Millis deadline);
   ~RangeReader();
   RangeReader(const RangeReader&) = delete;
@@ -34,14 +37,14 @@ class RangeReader {
   std::string request(std::int64_t first, std::int64_t last);
   std::string request_once(const std::string& text, std::int64_t first, std::int64_t last);
   void connect();
-  void close();
   void send_all(const std::string&);
-  bool receive_some(std::string& into);
+  void receive_some(std::string& into);
   void await(short event);
 
-  std::string host_, port_, target_;
+  net::Peer peer_;
+  std::string authority_, target_;
   Millis deadline_;
-  int socket_ = -1;
+  std::unique_ptr<net::Stream> stream_;  // null where there is no connection
   std::int64_t size_ = -1;
   std::map<std::int64_t, Block> blocks_;
   std::uint64_t clock_ = 0;
