@@ -5,10 +5,10 @@
 #include <memory>
 #include <string>
 
-#include "../../tests/engines/engine.h"
 #include "aws/test_credentials.h"
 #include "aws/test_http_server.h"
 #include "base/error.h"
+#include "engines/engine.h"
 #include "s3/s3_object_store.h"
 
 namespace segments::s3 {
