@@ -81,7 +81,9 @@ void CeleryQueue::enqueue_all(std::span<const NewTask> tasks) {
     call.add(named.expires).add(Millis{0});
   }
   declare(options_.queue);
-  for (const auto& id : call.run(redis_, enqueue_script()).items)
+  auto reply = call.run(redis_, enqueue_script());
+  if (!reply.text.empty()) throw misused_list(reply.text);
+  for (const auto& id : reply.items)
     log_warning("celery.message_was_gone", {{"task_id", std::string_view(id.text)}});
 }
 

@@ -35,6 +35,7 @@ namespace segments::celery {
 
 struct Ending;
 struct Judgement;
+class ScriptCall;
 
 // Called on the thread that takes or ends tasks, and must return soon. Empty ones are not called.
 struct QueueObserver {
@@ -155,11 +156,13 @@ class CeleryQueue : public TaskQueue {
   void adopt(const redis::Reply& waiting, Millis now);
   void bury_garbage(Millis now);
   bool may_leases_end(Millis now);
+  void seek_messages(Millis now);
   std::string list_of(const struct UnackedEntry&);
 
   // dead_letters.cc
   void bury(const MessageFault&, std::string_view raw, const std::string& queue, const std::string& tag,
             const std::string& garbage, std::string_view unacked_value, Millis now);
+  bool requeue(const ScriptCall&);
 
   redis::Client& redis_;
   CeleryQueueOptions options_;

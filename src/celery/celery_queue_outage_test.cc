@@ -200,6 +200,11 @@ class CeleryGoneMessagesTest : public CeleryOutageTest {
     own.queue.enqueue({.id = id, .name = "tasks.add", .arguments = R"({"x": 1})", .parent_id = "batch"});
   }
   std::int64_t queued() { return number({"LLEN", "celery"}); }
+  static std::string decode_queued(const std::string& raw) {
+    auto decoded = decode_message(raw);
+    auto* message = std::get_if<TaskMessage>(&decoded);
+    return message ? message->id : "";
+  }
   static constexpr Millis long_ms = 3 * 3'600'000 + 1;
 };
 
@@ -240,19 +245,92 @@ TEST_F(CeleryGoneMessagesTest, are_not_those_that_somebody_holds) {
   EXPECT_EQ(queued(), 0);
 }
 
-TEST_F(CeleryGoneMessagesTest, are_not_looked_for_among_very_many) {
+TEST_F(CeleryGoneMessagesTest, are_looked_for_in_turns_among_very_many) {
+  constexpr int others = 12'000;
+  enqueue("gone");
+  client.ask({"DEL", "celery"});
+  std::vector<NewTask> tasks;
+  for (int i = 0; i < others; ++i)
+    tasks.push_back({.id = "t" + std::to_string(i), .name = "tasks.add", .priority = i % 2 ? 9 : 0});
+  own.queue.enqueue_all(tasks);
+  enqueue("python");
+  auto raw = client.ask({"LPOP", "celery"}).text;
+  clock += long_ms;
+  hold("tag-of-python", "[" + raw + R"(, "", "celery"])", 5);
+  auto waiting = number({"ZCARD", "segments:waiting"});
+  auto lists = [&] { return queued() + number({"LLEN", keys::queue_list("celery", 9)}); };
+  auto ask_for_all = [&] {
+    for (const char* id : {"gone", "python", "t0", "t1", "t11999"}) enqueue(id);
+  };
+  ask_for_all();
+  own.queue.sweep();
+  ask_for_all();
+  EXPECT_EQ(lists(), others) << "no sweep looks at all of them";
+  own.queue.sweep();
+  own.queue.sweep();
+  ask_for_all();
+  EXPECT_EQ(lists(), others + 1);
+  EXPECT_EQ(decode_queued(client.ask({"LINDEX", "celery", "0"}).text), "gone");
+  EXPECT_EQ(number({"ZCARD", "segments:waiting"}), waiting);
+  clock += long_ms;
+  hold("tag-of-python", "[" + raw + R"(, "", "celery"])", 5);
+  ask_for_all();
+  for (int i = 0; i < 3; ++i) own.queue.sweep();
+  ask_for_all();
+  EXPECT_EQ(lists(), others + 1) << "all of them are there";
+  for (int i = 0; i < 3; ++i) own.queue.sweep();
+  EXPECT_EQ(number({"EXISTS", "segments:sought:celery", "segments:search:celery"}), 0);
+}
+
+TEST_F(CeleryGoneMessagesTest, are_not_those_of_tasks_that_ended_while_they_were_looked_for) {
   enqueue("a");
   client.ask({"DEL", "celery"});
   for (int i = 0; i < 1'001; ++i) push(add_message("m" + std::to_string(i)));
   clock += long_ms;
   enqueue("a");
-  EXPECT_EQ(queued(), 1'001);
-  client.ask({"RPOP", "celery"});
-  enqueue("a");
-  EXPECT_EQ(queued(), 1'000) << "it was looked for a moment ago";
-  clock += long_ms;
+  EXPECT_TRUE(own.queue.revoke("a"));
+  own.queue.sweep();
   enqueue("a");
   EXPECT_EQ(queued(), 1'001);
+}
+
+// A key of the queue's that is in use for something else: all or nothing, and a sentence about it.
+TEST_F(CeleryGoneMessagesTest, are_made_by_no_key_that_is_no_list) {
+  std::string sentence;
+  auto refused = [&](auto call) {
+    try {
+      call();
+    } catch (const Error& error) {
+      sentence = error.what();
+      return error.kind() == ErrorKind::unavailable;
+    }
+    return false;
+  };
+  client.ask({"LPUSH", "celery", "no JSON"});
+  EXPECT_TRUE(own.queue.lease_tasks("w", 1, lease_ms).empty());
+  auto letters = own.queue.list_dead_letters("", 10);
+  ASSERT_EQ(letters.size(), 1u);
+  for (int priority : {0, 3}) {
+    client.ask({"SET", keys::queue_list("celery", priority), "somebody's"});
+    std::vector<NewTask> tasks{{.id = "a", .name = "tasks.add", .expires = clock + 1, .parent_id = "batch"},
+                               {.id = "b", .name = "tasks.add", .priority = 3}};
+    EXPECT_TRUE(refused([&] { own.queue.enqueue_all(tasks); }));
+    EXPECT_NE(sentence.find(priority ? "The key celery\\x06\\x163 in Redis" : "The key celery in Redis"),
+              std::string::npos)
+        << sentence;
+    EXPECT_FALSE(own.queue.find_task("a"));
+    EXPECT_EQ(number({"EXISTS", "segments:waiting", "segments:totals", "segments:expiring",
+                      keys::children("batch")}),
+              0);
+    client.ask({"DEL", keys::queue_list("celery", priority)});
+  }
+  enqueue("a");
+  EXPECT_EQ(queued(), 1);
+  client.ask({"SET", "celery", "somebody's"});
+  EXPECT_TRUE(refused([&] { own.queue.requeue_dead_letter(letters[0].task_id); }));
+  EXPECT_EQ(own.queue.list_dead_letters("", 10).size(), 1u);
+  client.ask({"DEL", "celery"});
+  EXPECT_TRUE(own.queue.requeue_dead_letter(letters[0].task_id));
 }
 
 TEST_F(CeleryOutageTest, a_task_without_a_name_can_be_revoked) {

@@ -97,6 +97,12 @@ std::vector<DeadLetter> CeleryQueue::list_dead_letters(std::string_view after, s
   return letters;
 }
 
+bool CeleryQueue::requeue(const ScriptCall& call) {
+  auto reply = call.run(redis_, requeue_script());
+  if (!reply.text.empty()) throw misused_list(reply.text);
+  return reply.integer == 1;
+}
+
 bool CeleryQueue::requeue_dead_letter(std::string_view task_id) {
   auto item = redis_.ask({"HGET", keys::dead_letter_items, task_id});
   auto kept = decode_letter(item.text);
@@ -106,7 +112,7 @@ bool CeleryQueue::requeue_dead_letter(std::string_view task_id) {
   if (kept->undecodable) {
     call.add(kept->queue).add(kept->raw);
     for (int i = 0; i < 5; ++i) call.add("");
-    return call.run(redis_, requeue_script()).integer == 1;
+    return requeue(call);
   }
   auto decoded = decode_message(kept->raw);
   auto* message = std::get_if<TaskMessage>(&decoded);
@@ -122,7 +128,7 @@ bool CeleryQueue::requeue_dead_letter(std::string_view task_id) {
   call.add(message->id).add(message->task);
   call.add(own ? own->user_id : message->kwargs.text_of("user_id")).add(own ? own->parent_id : "");
   call.add(own ? "1" : "0");
-  return call.run(redis_, requeue_script()).integer == 1;
+  return requeue(call);
 }
 
 bool CeleryQueue::remove_dead_letter(std::string_view task_id) {

@@ -32,6 +32,15 @@ local function list_key(queue, priority)
   return queue .. '\6\22' .. (priority < 6 and 3 or priority < 9 and 6 or 9)
 end
 
+local function lists_of(queue)
+  return {list_key(queue, 0), list_key(queue, 3), list_key(queue, 6), list_key(queue, 9)}
+end
+-- Whether a push to it would fail, in the middle of all else that a script does.
+local function is_misused(list)
+  local kind = call('TYPE', list).ok
+  return kind ~= 'none' and kind ~= 'list'
+end
+
 -- Totals are gathered and written once.
 local totals = {}
 local function count(name, status, by)

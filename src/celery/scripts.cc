@@ -1,4 +1,4 @@
-// Scripts that queue tasks and hand them out.
+// Scripts of tasks that were handed out, and of those who have them.
 #include "celery/scripts.h"
 
 #include <string>
@@ -6,85 +6,6 @@
 #include "celery/script_parts.h"
 
 namespace segments::celery {
-
-// Answers the ids of those that were known to wait, and whose message was gone.
-const redis::Script& enqueue_script() {
-  static const redis::Script script(std::string(common_lua) + R"lua(
-local now, old, overdue, queue, n = take(), take_number(), take_number(), take(), take_number()
--- Whether the message of a task that waits is nowhere: purged, evicted, or lost by a worker that acknowledges
--- before it runs. Where there is too much to look through it counts as there. A false "gone" only makes it run
--- twice.
-local function is_gone(id, tag)
-  if tag and call('ZSCORE', 'unacked_index', tag) then return false end
-  local places, left = {}, 1000 - call('HLEN', 'unacked')
-  for i, priority in ipairs({0, 3, 6, 9}) do
-    places[i] = list_key(queue, priority)
-    left = left - call('LLEN', places[i])
-  end
-  if left < 0 then return false end
-  local function holds(messages)
-    for _, message in ipairs(messages) do
-      if string.find(message, '"' .. id .. '"', 1, true) then return true end
-    end
-  end
-  for _, list in ipairs(places) do
-    if holds(call('LRANGE', list, 0, -1)) then return false end
-  end
-  return not holds(call('HVALS', 'unacked'))
-end
-
-local lists, pushes, waiting, revoked, again = {}, {}, {}, {}, {}
-for _ = 1, n do
-  local id, list, message, name, user = take(), take(), take(), take(), take()
-  local ready, parent, expires, retries = take(), take(), take(), take()
-  local key = task_key(id)
-  local known = call('HMGET', key, 'status', 'finished_at', 'ready_at', 'looked_for_at', 'tag', 'name')
-  local status, finished = known[1], tonumber(known[2] or '')
-  -- A final task is known for as long as its result is kept, whether or not it is gone already.
-  local outlived = status and final[status] and finished and finished <= old
-  local gone = false
-  local since = tonumber(known[4] or known[3] or '')
-  if (status == 'PENDING' or status == 'RETRY') and since and since <= overdue then
-    gone = is_gone(id, known[5])
-    if not gone then call('HSET', key, 'looked_for_at', now) end
-  end
-  if not status or outlived or gone then
-    if gone then
-      again[#again + 1] = id
-      if call('ZREM', 'segments:waiting', id) == 1 then count(known[6], status, -1) end
-    end
-    if outlived then
-      call('DEL', key, meta_key(id))
-      unbury(id)
-      forget_given_up(id)
-    end
-    call('HSET', key, 'name', name, 'user_id', user, 'status', 'PENDING', 'created_at', now, 'ready_at', ready,
-         'parent_id', parent, 'retries', retries)
-    if gone then call('HDEL', key, 'looked_for_at', 'tag') end
-    if expires ~= '0' then
-      call('ZADD', 'segments:expiring', expires, id)
-      call('HSET', key, 'message', message)
-    end
-    if parent ~= '' and not gone then
-      call('HINCRBY', 'segments:children:' .. parent, 'total', 1)
-      call('PERSIST', 'segments:children:' .. parent)
-    end
-    if not pushes[list] then pushes[list] = {}; lists[#lists + 1] = list end
-    table.insert(pushes[list], message)
-    waiting[#waiting + 1] = ready
-    waiting[#waiting + 1] = id
-    revoked[#revoked + 1] = id
-    count(name, 'PENDING', 1)
-  end
-end
-for _, list in ipairs(lists) do many('LPUSH', list, pushes[list]) end
-many('ZADD', 'segments:waiting', waiting)
-many('ZREM', 'segments:revoked', revoked)
-write_totals()
-return again
-)lua");
-  return script;
-}
 
 // What is decided after a fetch: runs that begin after all, messages that wait in `unacked` until they are
 // due, and whose the tasks of others are.

@@ -19,6 +19,7 @@ enum class Sight {
 };
 
 const redis::Script& enqueue_script();
+const redis::Script& search_script();
 const redis::Script& fetch_script();
 const redis::Script& settle_script();
 const redis::Script& end_script();

@@ -64,6 +64,22 @@ void show_meta(TaskState& state, Millis& finished, const ResultMeta& meta) {
 
 }  // namespace
 
+Error misused_list(std::string_view key) {
+  constexpr int retry_after_s = 30;
+  std::string shown;
+  for (char one : key)
+    if (one == keys::separator[0])
+      shown += "\\x06";
+    else if (one == keys::separator[1])
+      shown += "\\x16";
+    else
+      shown += one;
+  return Error(ErrorKind::unavailable,
+               "The key " + clean_utf8(shown) +
+                   " in Redis holds no list of tasks: nothing can be queued until it is removed.",
+               {}, retry_after_s);
+}
+
 std::optional<TaskState> join_task(std::string_view task_id, const redis::Reply& hash,
                                    const redis::Reply& meta, const redis::Reply& children, Millis now) {
   Fields fields(hash);

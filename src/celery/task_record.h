@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "celery/delivery.h"
 #include "queue/task_queue.h"
 #include "redis/client.h"
@@ -32,6 +33,9 @@ class ScriptCall {
 
 inline constexpr const char* expired_sentence = "The task was not begun before it expired.";
 inline constexpr const char* revoked_sentence = "The task was revoked.";
+
+// Error{unavailable}: a key of a queue's is in use for something else.
+Error misused_list(std::string_view key);
 
 // Our hash, the result backend's text and the counts of children, as Redis answered. What the backend has as
 // final is what is shown, so that the outcome of a Python worker is, too.

@@ -207,6 +207,16 @@ void CeleryQueue::adopt(const redis::Reply& waiting, Millis at) {
 }
 
 // Left between two scripts by a process that died.
+// Where the messages are of tasks that somebody asked for, and that wait for hours.
+void CeleryQueue::seek_messages(Millis at) {
+  constexpr int most_rounds = 5;
+  constexpr Millis seen_at_once = 1'000, bytes_at_once = 4 << 20;
+  ScriptCall call;
+  call.add(at).add(options_.queue).add(seen_at_once).add(bytes_at_once);
+  for (int i = 0; i < most_rounds; ++i)
+    if (call.run(redis_, search_script()).integer == 0) return;
+}
+
 void CeleryQueue::bury_garbage(Millis at) {
   auto garbage = redis_.ask({"HSCAN", keys::garbage, "0", "COUNT", "100"});
   if (garbage.items.size() != 2) return;
@@ -246,6 +256,7 @@ void CeleryQueue::sweep() {
   expire_waiting(at);
   adopt_outcomes(at);
   bury_garbage(at);
+  seek_messages(at);
   auto old = redis_.ask(
       {"ZRANGEBYSCORE", keys::dead_letters, "-inf", std::to_string(at - 30 * day_ms), "LIMIT", "0", "1000"});
   if (!old.items.empty()) {

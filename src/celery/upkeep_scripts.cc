@@ -78,6 +78,7 @@ const redis::Script& requeue_script() {
 local now, letter, item, list, message = take(), take(), take(), take(), take()
 local id, name, user, parent, lasting = take(), take(), take(), take(), take()
 if call('HGET', 'segments:dead_letters:items', letter) ~= item then return 0 end
+if is_misused(list) then return list end
 if id ~= '' then
   local key = task_key(id)
   local status = call('HGET', key, 'status')
