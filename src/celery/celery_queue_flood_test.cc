@@ -3,6 +3,7 @@
 #include <new>
 #include <set>
 
+#include "celery/content.h"
 #include "celery/iso_time.h"
 #include "celery/test_queue.h"
 
@@ -131,11 +132,36 @@ TEST_F(CeleryFloodTest, a_message_that_is_too_large_is_never_read) {
   push(add_message("good"));
   EXPECT_EQ(lease_ids(own.queue, 5), std::vector<std::string>{"good"});
   ASSERT_EQ(letters().size(), 1u);
-  EXPECT_EQ(letters()[0].error, "The message is larger than 64 MiB.");
+  EXPECT_EQ(letters()[0].error, "The message is larger than 16 MiB.");
   EXPECT_NE(letters()[0].arguments.find("xxxx"), std::string::npos) << "its beginning is kept";
   EXPECT_FALSE(own.queue.requeue_dead_letter(letters()[0].task_id));
   EXPECT_EQ(number({"HLEN", "unacked"}), 1);
   EXPECT_EQ(number({"HLEN", "segments:garbage"}), 0);
+}
+
+// In base64 they are seen only when it is read.
+TEST_F(CeleryFloodTest, nor_is_one_of_very_many_values_in_its_body) {
+  auto many = add_message("many");
+  std::vector<Json> zeros(max_body_values, Json(0));
+  many.args = Json::array({Json::array(std::move(zeros))});
+  auto most = add_message("most");
+  std::vector<Json> fewer(max_body_values - 100, Json(0));
+  most.args = Json::array({Json::array(std::move(fewer))});
+  push(many);
+  push(most);
+  EXPECT_EQ(lease_ids(own.queue, 5), std::vector<std::string>{"most"});
+  ASSERT_EQ(letters().size(), 1u);
+  EXPECT_NE(letters()[0].error.find("more than 250000 values"), std::string::npos) << letters()[0].error;
+}
+
+// Others may run what we do not: what a peer has let go of goes back to its list.
+TEST_F(CeleryFloodTest, one_that_is_too_large_goes_back_to_its_list_all_the_same) {
+  auto raw = message_with("theirs", "\"" + std::string(max_message_bytes, 'x') + "\"");
+  client.ask({"HSET", "unacked", "tag-of-python", "[" + raw + R"(, "", "python"])"});
+  client.ask({"ZADD", "unacked_index", "1", "tag-of-python"});
+  own.queue.sweep();
+  EXPECT_EQ(number({"LLEN", "python"}), 1);
+  EXPECT_TRUE(letters().empty());
 }
 
 TEST_F(CeleryFloodTest, a_message_of_too_many_values_is_not_run) {
@@ -148,7 +174,7 @@ TEST_F(CeleryFloodTest, a_message_of_too_many_values_is_not_run) {
   push(add_message("good"));
   EXPECT_EQ(lease_ids(own.queue, 5), std::vector<std::string>{"good"});
   ASSERT_EQ(letters().size(), 1u);
-  EXPECT_EQ(letters()[0].error, "The message has more than a million values.");
+  EXPECT_EQ(letters()[0].error, "The message has more than 250,000 values.");
 }
 
 // What cannot be read for want of memory must not stop what else waits.

@@ -7,7 +7,8 @@
 
 namespace segments::celery {
 
-inline constexpr std::size_t max_body_bytes = 64 << 20;  // of a body, after decompression
+inline constexpr std::size_t max_body_bytes = 16 << 20;  // of a body, after decompression
+inline constexpr int max_body_values = 250'000;
 
 std::string encode_base64(std::string_view bytes);  // standard alphabet, padded
 // Takes what Python's b64decode takes from an honest writer: line breaks between, padding needed. Empty for

@@ -70,7 +70,7 @@ std::optional<Json> read_body(const Envelope& envelope, std::string& why) {
     text = &*decoded;
   }
   if (text->size() > max_body_bytes) return why = "The body is too large.", std::nullopt;
-  return read_json(*text, &why);
+  return read_json(*text, &why, max_body_values);
 }
 
 Envelope make_envelope(const Json& body, std::string_view exchange, std::string_view routing_key,

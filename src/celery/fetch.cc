@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "celery/celery_queue.h"
+#include "celery/content.h"
 #include "celery/judgement.h"
 #include "celery/scripts.h"
 
@@ -12,7 +13,7 @@ namespace segments::celery {
 namespace {
 
 // Of one fetch. The worker has leases to renew meanwhile.
-constexpr Millis looked_at_once = 256, bytes_at_once = 16 << 20;
+constexpr Millis looked_at_once = 256, bytes_at_once = 4 << 20;
 
 }  // namespace
 
@@ -23,7 +24,7 @@ redis::Reply CeleryQueue::fetch(std::string_view worker, int most, Millis at, in
   constexpr Millis second = 1000;
   auto score = index_score((at + second - 1) / second * second);
   call.add(at).add(most).add(at + lease_ms).add(score).add(worker).add(holder_);
-  call.add(looked_at_once).add(bytes_at_once).add(Millis{max_message_bytes}).add(Millis{max_json_values});
+  call.add(looked_at_once).add(bytes_at_once).add(Millis{max_message_bytes}).add(Millis{max_body_values});
   if (most > 0) {
     auto names = queues();
     if (!names.empty()) std::rotate(names.begin(), names.begin() + turn_++ % names.size(), names.end());
@@ -113,8 +114,7 @@ std::shared_ptr<Delivery> CeleryQueue::decode_fetched(const std::string& fence, 
   bool is_garbage = sight >= Sight::garbage;
   if (sight == Sight::garbage) fault.sentence = "The message is not one that Redis can read.";
   if (sight == Sight::too_large) fault = {MessageProblem::too_large, too_large_sentence, "", ""};
-  if (sight == Sight::too_many_values)
-    fault = {MessageProblem::too_large, "The message has more than a million values.", "", ""};
+  if (sight == Sight::too_many_values) fault = {MessageProblem::too_large, too_many_values_sentence, "", ""};
   auto thrown = fault_of([&] {
     if (sight > Sight::garbage) return;
     auto decoded = decode_message(raw);

@@ -81,8 +81,9 @@ inline constexpr int max_json_depth = 200;
 inline constexpr int max_json_values = 1'000'000;
 
 // Empty when the text is no JSON, not valid UTF-8, nested deeper than max_json_depth, has more than
-// max_json_values values in it, or a lone surrogate in a string; then `why` (if given) is one plain sentence.
-std::optional<Json> read_json(std::string_view text, std::string* why = nullptr);
+// most_values values in it, or a lone surrogate in a string; then `why` (if given) is one plain sentence.
+std::optional<Json> read_json(std::string_view text, std::string* why = nullptr,
+                              int most_values = max_json_values);
 
 // Without spaces. Valid UTF-8 and on one line.
 void print_json(std::string& out, const Json&);

@@ -10,7 +10,8 @@ namespace {
 
 class JsonReader {
  public:
-  JsonReader(std::string_view text, std::string& why) : text_(text), why_(why) {}
+  JsonReader(std::string_view text, std::string& why, int most_values)
+      : text_(text), why_(why), most_values_(most_values) {}
 
   std::optional<Json> read() {
     if (!is_utf8(text_)) return refuse("it is not valid UTF-8");
@@ -22,12 +23,11 @@ class JsonReader {
   }
 
  private:
-  std::nullopt_t refuse(const char* sentence) {
-    if (why_.empty())
-      why_ = std::string("The text is not JSON: ") + sentence + " (byte " + std::to_string(at_) + ").";
+  std::nullopt_t refuse(const std::string& sentence) {
+    if (why_.empty()) why_ = "The text is not JSON: " + sentence + " (byte " + std::to_string(at_) + ").";
     return std::nullopt;
   }
-  bool fail(const char* sentence) {
+  bool fail(const std::string& sentence) {
     refuse(sentence);
     return false;
   }
@@ -44,7 +44,7 @@ class JsonReader {
   }
 
   bool read_value(Json& out, int depth) {
-    if (++values_ > max_json_values) return fail("it has more than a million values");
+    if (++values_ > most_values_) return fail("it has more than " + std::to_string(most_values_) + " values");
     skip_space();
     switch (peek()) {
       case '{':
@@ -232,14 +232,15 @@ class JsonReader {
   std::string_view text_;
   std::string& why_;
   std::size_t at_ = 0;
+  const int most_values_;
   int values_ = 0;
 };
 
 }  // namespace
 
-std::optional<Json> read_json(std::string_view text, std::string* why) {
+std::optional<Json> read_json(std::string_view text, std::string* why, int most_values) {
   std::string sentence;
-  auto value = JsonReader(text, sentence).read();
+  auto value = JsonReader(text, sentence, most_values).read();
   if (!value && why) *why = sentence;
   return value;
 }

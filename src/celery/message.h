@@ -52,7 +52,11 @@ struct TaskMessage {
   const std::string& root() const { return root_id.empty() ? id : root_id; }
 };
 
-inline constexpr std::size_t max_message_bytes = 64 << 20;  // of an element; what is larger is never read
+// Of an element that is run: reading it holds up all else that the worker's thread does, its heartbeats too.
+// With max_body_values of content.h that is a second.
+inline constexpr std::size_t max_message_bytes = 16 << 20;
+// Of one that a peer held, and that goes back to its list as it was.
+inline constexpr std::size_t max_restored_bytes = 64 << 20;
 
 // Why an element of a queue's list is not run. In each case: log, count, keep as a dead letter, acknowledge.
 enum class MessageProblem {
@@ -73,7 +77,8 @@ struct MessageFault {
   std::string task, id;  // as far as they could be read; "" otherwise
 };
 
-inline constexpr const char* too_large_sentence = "The message is larger than 64 MiB.";
+inline constexpr const char* too_many_values_sentence = "The message has more than 250,000 values.";
+inline constexpr const char* too_large_sentence = "The message is larger than 16 MiB.";
 std::variant<TaskMessage, MessageFault> decode_message(std::string_view raw);
 
 // The list element, protocol 2, base64 body. "" members are sent as null where Python sends null; argsrepr

@@ -35,7 +35,7 @@ std::optional<UnackedEntry> cut_unacked(std::string_view value) {
 
 std::optional<UnackedEntry> read_unacked(std::string_view value) {
   constexpr std::size_t most_besides = 4'096;
-  if (value.size() > max_message_bytes + most_besides) return std::nullopt;
+  if (value.size() > max_restored_bytes + most_besides) return std::nullopt;
   if (auto entry = cut_unacked(value)) return entry;
   auto json = read_json(value);
   if (!json || json->items().size() != 3 || !json->items()[0].is_object()) return std::nullopt;

@@ -30,7 +30,7 @@ TEST(Unacked, RefusesWhatIsNoEntry) {
        {"", "[", "]", "[]", "\"", "[\"]", "[\"\"]", "7", "null", R"(["", "q"])", R"([{}, "q"])",
         R"([7, "", "q"])", R"(["{}", "", "q"])", R"({"a": {}, "b": "", "c": "q"})"})
     EXPECT_FALSE(read_unacked(value)) << value;
-  EXPECT_FALSE(read_unacked("[{\"a\": \"" + std::string(max_message_bytes + 8'192, 'x') + R"("}, "", "q"])"));
+  EXPECT_FALSE(read_unacked("[{\"a\": \"" + std::string(max_restored_bytes + 8'192, 'x') + R"("}, "", "q"])"));
 }
 
 // It is not parsed here; what is inside is looked at by whoever reads the message.

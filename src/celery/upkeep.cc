@@ -239,7 +239,7 @@ bool CeleryQueue::may_leases_end(Millis at) {
 // Leases that ended, and what is due.
 void CeleryQueue::put_back(Millis at) {
   constexpr int most_rounds = 20;  // of fifty
-  constexpr std::size_t most_bytes = 32 << 20;
+  constexpr std::size_t most_bytes = 8 << 20;
   std::size_t bytes = 0;
   for (int i = 0; i < most_rounds && bytes < most_bytes; ++i) {
     auto reply = fetch("", 0, at, 0);
