@@ -40,4 +40,13 @@ std::unique_ptr<aws::Client> make_dynamodb_client(AwsAccount& account) {
   return std::make_unique<aws::Client>(std::move(options), account.credentials());
 }
 
+std::unique_ptr<s3::S3ObjectStore> make_s3_store(const Config& config, AwsAccount& account) {
+  s3::Options options;
+  options.bucket = config.aws_bucket_name;
+  options.region = account.region();
+  options.endpoint = account.endpoint_of("s3", "S3");
+  options.kms_key = config.s3_kms_key;
+  return std::make_unique<s3::S3ObjectStore>(std::move(options), account.credentials());
+}
+
 }  // namespace segments

@@ -9,6 +9,7 @@
 #include "aws/client.h"
 #include "aws/credentials.h"
 #include "aws/endpoint.h"
+#include "s3/s3_object_store.h"
 
 namespace segments {
 
@@ -28,7 +29,8 @@ class AwsAccount {
   aws::CredentialProvider credentials_;
 };
 
-// The account must outlive it.
+// The account must outlive them.
 std::unique_ptr<aws::Client> make_dynamodb_client(AwsAccount&);
+std::unique_ptr<s3::S3ObjectStore> make_s3_store(const Config&, AwsAccount&);
 
 }  // namespace segments

@@ -6,8 +6,12 @@
 #include <utility>
 
 #include "base/crypto.h"
+#include "dynamodb/stores.h"
 #include "embedded_queue/embedded_queue.h"
+#include "redis_events/event_log.h"
+#include "redis_events/relayed_event_log.h"
 #include "social/simulator.h"
+#include "sqlite/stores.h"
 
 namespace segments {
 namespace {
@@ -44,6 +48,18 @@ SqliteOptions sqlite_options(const Config& config) {
   return options;
 }
 
+std::unique_ptr<AwsAccount> make_account(const Config& config) {
+  if (config.store != StoreEngine::dynamodb && config.objects != ObjectsEngine::s3) return nullptr;
+  auto account = std::make_unique<AwsAccount>(config);
+  account->credentials().get();  // who has none is told at once
+  return account;
+}
+
+std::unique_ptr<redis::Client> make_redis(const Config& config, const redis::Timeouts& timeouts) {
+  if (config.queue != QueueEngine::redis) return nullptr;
+  return std::make_unique<redis::Client>(redis_url_of(config), timeouts);
+}
+
 }  // namespace
 
 std::string work_folder(const Config& config) {
@@ -64,12 +80,17 @@ std::string load_auth_secret(const Config& config) {
                                     : config.auth_secret;
 }
 
-std::unique_ptr<TaskQueue> Engines::make_queue(const Config& config, EngineOptions wanted) {
+std::unique_ptr<Stores> Engines::make_stores(const Config& config) {
+  if (config.store == StoreEngine::sqlite)
+    return std::make_unique<SqliteStores>(sqlite_options(config), &metrics_);
+  dynamodb_ = make_dynamodb_client(*aws_);
+  redis_events_ = std::make_unique<RedisEventLog>(*redis_);
+  return std::make_unique<DynamoStores>(*dynamodb_, config.dynamodb_table_name, *redis_events_, &metrics_);
+}
+
+std::unique_ptr<TaskQueue> Engines::make_queue(const Config& config, celery::CeleryQueueOptions options) {
   if (config.queue == QueueEngine::embedded)
     return std::make_unique<EmbeddedQueue>(data_file(config, "queue.db"), now_ms, &metrics_);
-  redis_ = std::make_unique<redis::Client>(redis_url_of(config), wanted.redis);
-  if (wanted.relays_events) relayed_events_ = std::make_unique<RelayedEventLog>(stores_.events(), *redis_);
-  auto& options = wanted.celery;
   options.queue = config.celery_queue;
   options.visibility_timeout_s = config.celery_visibility_timeout;
   options.metrics = &metrics_;
@@ -78,19 +99,40 @@ std::unique_ptr<TaskQueue> Engines::make_queue(const Config& config, EngineOptio
   return queue;
 }
 
+std::unique_ptr<ObjectStore> Engines::make_objects(const Config& config) {
+  if (config.objects == ObjectsEngine::s3) return make_s3_store(config, *aws_);
+  auto directory = std::make_unique<DirectoryObjectStore>(
+      data_file(config, "objects"), load_or_make_secret(data_file(config, "url.secret")));
+  directory_ = directory.get();
+  return directory;
+}
+
 EventLog& Engines::events() {
-  if (relayed_events_) return *relayed_events_;
-  return stores_.events();
+  return relayed_events_ ? *relayed_events_ : stores_->events();
 }
 
 Engines::Engines(const Config& config, Probe probe, EngineOptions options)
     : settings_(make_settings(config)),
-      stores_(sqlite_options(config), &metrics_),
-      queue_(make_queue(config, std::move(options))),
-      objects_(data_file(config, "objects"), load_or_make_secret(data_file(config, "url.secret"))),
+      aws_(make_account(config)),
+      redis_(make_redis(config, options.redis)),
+      stores_(make_stores(config)),
+      // A store without a log of its own has its events in Redis from the start.
+      relayed_events_(options.relays_events && redis_ && !redis_events_
+                          ? std::make_unique<RelayedEventLog>(stores_->events(), *redis_)
+                          : nullptr),
+      queue_(make_queue(config, std::move(options.celery))),
+      objects_(make_objects(config)),
       platforms_(make_simulated_platforms(parse_simulator_faults(config.simulator_faults))),
-      services_{stores_.segments(), stores_.videos(), events(), stores_.totals(),
-                objects_,           &objects_,        *queue_,  platforms_,
-                metrics_,           std::move(probe), settings_} {}
+      services_{stores_->segments(),
+                stores_->videos(),
+                events(),
+                stores_->totals(),
+                *objects_,
+                directory_,
+                *queue_,
+                platforms_,
+                metrics_,
+                std::move(probe),
+                settings_} {}
 
 }  // namespace segments

@@ -5,13 +5,14 @@
 #include <memory>
 #include <string>
 
+#include "app/aws_account.h"
 #include "app/config.h"
 #include "base/metrics.h"
 #include "celery/celery_queue.h"
 #include "objects/directory.h"
-#include "redis_events/relayed_event_log.h"
+#include "redis/client.h"
 #include "services/services.h"
-#include "sqlite/stores.h"
+#include "store/stores.h"
 
 namespace segments {
 
@@ -38,22 +39,28 @@ class Engines {
   Engines& operator=(const Engines&) = delete;
 
   Services& services() { return services_; }
-  DirectoryObjectStore& directory() { return objects_; }
-  celery::CeleryQueue* celery() { return celery_; }  // null where the queue is another
-  redis::Client* redis() { return redis_.get(); }    // null where nothing uses Redis
+  DirectoryObjectStore* directory() { return directory_; }  // null where objects lie elsewhere
+  celery::CeleryQueue* celery() { return celery_; }         // null where the queue is another
+  redis::Client* redis() { return redis_.get(); }           // null where nothing uses Redis
 
  private:
-  std::unique_ptr<TaskQueue> make_queue(const Config&, EngineOptions);
+  std::unique_ptr<Stores> make_stores(const Config&);
+  std::unique_ptr<TaskQueue> make_queue(const Config&, celery::CeleryQueueOptions);
+  std::unique_ptr<ObjectStore> make_objects(const Config&);
   EventLog& events();
 
   ServiceSettings settings_;
   Metrics metrics_;
-  SqliteStores stores_;
-  std::unique_ptr<redis::Client> redis_;  // null where nothing uses it
-  std::unique_ptr<RelayedEventLog> relayed_events_;
+  std::unique_ptr<AwsAccount> aws_;  // these are null where nothing uses them
+  std::unique_ptr<aws::Client> dynamodb_;
+  std::unique_ptr<redis::Client> redis_;
+  std::unique_ptr<EventLog> redis_events_;  // of stores that have no log of their own
+  std::unique_ptr<Stores> stores_;
+  std::unique_ptr<EventLog> relayed_events_;
   celery::CeleryQueue* celery_ = nullptr;
   std::unique_ptr<TaskQueue> queue_;
-  DirectoryObjectStore objects_;
+  DirectoryObjectStore* directory_ = nullptr;
+  std::unique_ptr<ObjectStore> objects_;
   Platforms platforms_;
   Services services_;
 };

@@ -51,7 +51,7 @@ class Sweeper {
     while (!wake_.wait_for(lock, stop, pause, [&stop] { return stop.stop_requested(); })) {
       pause = std::chrono::seconds(60);
       try {
-        engines.directory().sweep(now_ms());
+        if (auto* directory = engines.directory()) directory->sweep(now_ms());
         if (!has_worker) sweep(engines.services(), now_ms());
       } catch (const std::exception& error) {
         // The next round does what this one could not.
