@@ -34,7 +34,8 @@ class DynamoUnderTest : public Stores {
   DynamoStores stores_{table_.client(), table_.name(), events_};
 };
 
-const StoresFactory dynamo_factory{"Dynamo", [] { return std::make_unique<DynamoUnderTest>(); }};
+const StoresFactory dynamo_factory{
+    .name = "Dynamo", .make = [] { return std::make_unique<DynamoUnderTest>(); }, .effort = 20};
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <concepts>
 #include <functional>
 #include <span>
 #include <string>
@@ -34,7 +35,11 @@ class Terms {
   std::string path(std::string_view outer, std::string_view inner) { return name(outer) + "." + name(inner); }
   std::string value(Attribute);  // ":0"
   std::string value(std::string_view value) { return this->value(text(value)); }
-  std::string value(std::int64_t value) { return this->value(number(value)); }
+  // A template, so that `{true}` is an Attribute and no number.
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) std::string value(T value) {
+    return this->value(number(static_cast<std::int64_t>(value)));
+  }
 
   void encode_into(std::string& request) const;  // `,"ExpressionAttributeNames":…`, as far as there are any
 

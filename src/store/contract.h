@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,6 +21,9 @@ namespace segments::contract {
 struct StoresFactory {
   std::string name;
   std::function<std::unique_ptr<Stores>()> make;
+  // Of the rows, writers and repetitions of the tests that take many, in per cent: each is a journey where
+  // the stores are behind a network. What is asked of each is the same.
+  int effort = 100;
 };
 inline std::string name_of_factory(const testing::TestParamInfo<StoresFactory>& info) {
   return info.param.name;
@@ -35,6 +39,7 @@ class StoreContract : public testing::TestWithParam<StoresFactory> {
   VideoStore& videos_ = stores_->videos();
   EventLog& events_ = stores_->events();
 
+  static int scaled(int count) { return std::max(1, count * GetParam().effort / 100); }
   std::vector<Event> events_after(std::int64_t id) { return events_.list_events({}, id, 10'000); }
   std::vector<std::string> types_after(std::int64_t id) {
     std::vector<std::string> types;

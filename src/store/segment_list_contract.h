@@ -155,7 +155,7 @@ class SegmentListContract : public StoreContract {
 };
 
 TEST_P(SegmentListContract, WalksEveryOrderBothWays) {
-  Rows rows = create_random(240);
+  Rows rows = create_random(scaled(240));
   for (int order = 0; order < 8; ++order) {
     for (bool descending : {false, true}) {
       for (std::int64_t limit : {1, 7, 200, 240}) {
@@ -164,7 +164,8 @@ TEST_P(SegmentListContract, WalksEveryOrderBothWays) {
         query.sort_by = static_cast<SegmentOrder>(order);
         query.descending = descending;
         query.limit = limit;
-        EXPECT_EQ(walk(query, 240), expected_ids(rows, query)) << name_of(query.sort_by) << " " << descending;
+        EXPECT_EQ(walk(query, std::ssize(rows)), expected_ids(rows, query))
+            << name_of(query.sort_by) << " " << descending;
       }
     }
   }
@@ -191,16 +192,16 @@ TEST_P(SegmentListContract, PagesByOffset) {
 }
 
 TEST_P(SegmentListContract, FiltersAsBruteForceDoes) {
-  Rows rows = create_random(240);
+  Rows rows = create_random(scaled(240));
   int with_rows = 0;
-  for (int i = 0; i < 400; ++i) {
+  for (int i = 0; i < scaled(400); ++i) {
     SegmentQuery query = make_random_query();
     auto expected = expected_ids(rows, query);
     with_rows += !expected.empty();
     EXPECT_EQ(walk(query, std::ssize(expected)), expected) << "query " << i;
     if (HasFailure()) return;
   }
-  EXPECT_GT(with_rows, 100);
+  EXPECT_GT(with_rows, scaled(100));
 }
 
 TEST_P(SegmentListContract, GivesWholeRecords) {
@@ -256,11 +257,11 @@ TEST_P(SegmentListContract, CountsExactlyAfterEveryKindOfChange) {
 }
 
 TEST_P(SegmentListContract, NeitherSkipsNorRepeatsWhileRowsAreInserted) {
-  Rows rows = create_random(200);
+  Rows rows = create_random(scaled(200));
   std::set<std::string> before;
   for (const auto& row : rows) before.insert(row.segment_id);
   std::vector<Segment> more;
-  for (int i = 0; i < 3'000; ++i) more.push_back(make_random(1'000 + i));
+  for (int i = 0; i < scaled(3'000); ++i) more.push_back(make_random(1'000 + i));
   std::atomic<bool> walked{false};
   std::atomic<int> inserted{0};
   std::thread inserter([&] {
