@@ -1,4 +1,5 @@
 // Redis passes the contract suite of the event log, on its own and as the copy of a store's.
+#include "redis_events/deferred_event_log.h"
 #include "redis_events/test_log.h"
 #include "store/event_log_contract.h"
 
@@ -28,6 +29,15 @@ class RedisUnderTest : public WithSqlite {
   RedisEventLog events_{client_};
 };
 
+class DeferredUnderTest : public WithSqlite {
+ public:
+  EventLog& events() override { return events_; }
+
+ private:
+  RedisEventLog log_{client_};
+  DeferredEventLog events_{log_};
+};
+
 class RelayedUnderTest : public WithSqlite {
  public:
   EventLog& events() override { return events_; }
@@ -44,6 +54,7 @@ class RelayedWithoutRedis : public RelayedUnderTest {
 
 const StoresFactory factories[] = {
     {"Redis", [] { return std::make_unique<RedisUnderTest>(); }},
+    {"Deferred", [] { return std::make_unique<DeferredUnderTest>(); }},
     {"Relayed", [] { return std::make_unique<RelayedUnderTest>(); }},
     {"RelayedWithoutRedis", [] { return std::make_unique<RelayedWithoutRedis>(); }},
 };

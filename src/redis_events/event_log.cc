@@ -64,6 +64,15 @@ std::int64_t RedisEventLog::append_event(const Event& event) {
   return client_.run(redis_events::append_script(), {&events_key, 1}, words).integer;
 }
 
+std::int64_t RedisEventLog::append_event_once(const Event& event, const Attempt& attempt) {
+  std::vector<std::string> words;
+  add_words(words, event);
+  words.push_back(std::to_string(attempt.lane));
+  words.push_back(std::to_string(attempt.number));
+  const std::string keys[] = {events_key, events_key + ":from:" + attempt.writer};
+  return client_.run(redis_events::append_script(), keys, words).integer;
+}
+
 EventView RedisEventLog::read(const EventFilter& filter, std::int64_t after, std::size_t limit,
                               bool is_last) {
   std::vector<std::string> keys = {events_key};

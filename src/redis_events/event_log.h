@@ -28,6 +28,15 @@ class RedisEventLog : public EventLog {
   // Calls throw Error{unavailable} while Redis cannot be asked. An append that failed so may have been done.
   // Ids begin at the time in microseconds. An empty job id is none.
   std::int64_t append_event(const Event&) override;
+  // One attempt to append an event, which may be repeated: whatever an attempt before did, the event is there
+  // once. A writer has lanes, in each of which the event before is known to be there before the next one
+  // comes.
+  struct Attempt {
+    std::string writer;  // of this process alone; forgotten a day after its last event
+    std::int64_t lane = 0, number = 0;
+  };
+  // The id, or 0 where it was there.
+  std::int64_t append_event_once(const Event&, const Attempt&);
   std::vector<Event> list_events(const EventFilter&, std::int64_t after, std::size_t limit) override;
   std::optional<Event> find_last_event(std::string_view job_id) override;
   std::int64_t newest_event_id() override;

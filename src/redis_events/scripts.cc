@@ -53,12 +53,20 @@ end
 // The first id is the time in microseconds: should Redis lose its data, ids go on above those that readers
 // know.
 constexpr std::string_view append = R"(
+if KEYS[2] then
+  local done = tonumber(redis.call('HGET', KEYS[2], ARGV[6]) or 0)
+  if done >= tonumber(ARGV[7]) then return 0 end
+end
 local number = newest() + 1
 if number == 1 then
   local now = redis.call('TIME')
   number = now[1] * 1000000 + now[2]
 end
 add(text_of(number), ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
+if KEYS[2] then
+  redis.call('HSET', KEYS[2], ARGV[6], ARGV[7])
+  redis.call('EXPIRE', KEYS[2], 86400)
+end
 announce(ARGV[3], ARGV[5])
 redis.call('PUBLISH', events, text_of(number))
 return number
