@@ -64,8 +64,21 @@ done = app.AsyncResult('success-ours').date_done
 check('date_done', lambda: abs((done if done.tzinfo else done.replace(tzinfo=utc)) - now()) < datetime.timedelta(minutes=1))
 linked = app.AsyncResult('linked-ours')
 check('the same children', lambda: is_equal(*([c.id.split('-')[0] for c in app.AsyncResult('linked-' + q).children] for q in ('ours', 'py'))))
-check('children', lambda: is_equal([[c.id, c.parent.id] for c in linked.children], [['child-ours', 'linked-ours']]))
+check('children', lambda: is_equal([[c.id, c.parent] for c in linked.children], [['child-ours', None]]))
 check('a child names its parent', lambda: is_equal([got(linked.children[0]), meta(linked.children[0].id)['parent_id']], [4, 'linked-ours']))
+import re
+def leaf(id, q): return add.si(1, 2).set(queue=q, task_id=id + '-' + q)
+def two(form, q): return [leaf(form + '-a', q), leaf(form + '-b', q)]
+forms = {'several': two, 'group': lambda form, q: [group(*two(form, q))], 'mixed': lambda form, q: [leaf(form + '-c', q), group(*two(form, q)), leaf(form + '-d', q)],
+    'chain': lambda form, q: [chain(*two(form, q))], 'chains': lambda form, q: [chain(*two(form, q)), leaf(form + '-c', q)],
+    'chord': lambda form, q: [chord(two(form, q), leaf(form + '-c', q))], 'chords': lambda form, q: [chord(two(form, q), leaf(form + '-c', q)), leaf(form + '-d', q)]}
+def children(form, q):
+    add.apply_async((1, 2), queue=q, task_id=form + '-' + q, link=forms[form](form, q))
+    until(lambda: 'SUCCESS' in states(form + '-' + q))
+    return re.sub('[0-9a-f]{8}-[0-9a-f-]{27}', 'id', json.dumps(last(form + '-' + q, 'SUCCESS')['children'])).replace('-' + q, '')
+for form in forms:
+    check(form + ': the same children', lambda: is_equal(children(form, 'ours'), children(form, 'py')))
+    check(form + ': the client collects the same', lambda: is_equal(*([value for _, value in app.AsyncResult(form + '-' + q).collect()] for q in ('ours', 'py'))))
 check('forget', lambda: is_equal([linked.forget(), linked.state, r.exists('celery-task-meta-linked-ours')], [None, 'PENDING', 0]))
 ignored = add.apply_async((1, 2), ignore_result=True, queue='ours', task_id='ignored')
 check('nothing is kept of what is ignored', lambda: is_equal([until(lambda: b'ignored' in r.lrange('ran:ours', 0, -1)), got(add.apply_async((1, 2), queue='ours')), states('ignored'), ignored.state], [True, 3, [], 'PENDING']))

@@ -126,14 +126,14 @@ class ChordPlanner {
     TaskMessage last = step.chord().message;
     if (!outcome.error) {
       auto next = follow_chord(last, std::move(outcome.results), now_);
-      next.children.clear();  // they are the chord's, not this task's
+      next.children = Json::array();  // they are the chord's, not this task's
       return merge(ending.follow_ups, std::move(next));
     }
     auto failure = follow_chord_failure(last, now_);
     if (!failure.body_id.empty())
       ending.others.emplace_back(failure.body_id,
                                  encode_result(make_failure(failure.body_id, *outcome.error, "", now_)));
-    failure.follow_ups.children.clear();
+    failure.follow_ups.children = Json::array();
     merge(ending.follow_ups, std::move(failure.follow_ups));
     fail_skipped(ending, *outcome.error, now_);
   }

@@ -72,7 +72,7 @@ void merge(FollowUps& into, FollowUps&& more) {
   };
   append(into.messages, more.messages);
   append(into.chord_sizes, more.chord_sizes);
-  append(into.children, more.children);
+  append(into.children.items(), more.children.items());
   append(into.skipped, more.skipped);
   append(into.faults, more.faults);
 }

@@ -162,7 +162,7 @@ TEST(PythonPeer, ReadsOurResults) {
       make_failure("f", not_registered("tasks.x"), "", 0),
       make_failure("g", time_limit_exceeded(10), "", 0),
       make_failure("h", chord_error("dep", {"ValueError", {Json("it's")}, "builtins"}), "", 0)};
-  metas[0].children = {{"child1", "a"}, {"child2", ""}};
+  metas[0].children = *read_json(R"([[["child1", [["a", null], null]], null], [["child2", null], null]])");
   metas[0].group_id = "group";
   metas[0].parent_id = "parent";
   std::vector<std::string> lines;
@@ -234,7 +234,9 @@ put(app.backend.encode({'result': saved.as_tuple()}))
   EXPECT_EQ(print_json(metas[0].result), R"({"x":1})");
   EXPECT_EQ(metas[0].group_id, "g");
   EXPECT_EQ(metas[0].parent_id, "p");
-  EXPECT_EQ(metas[0].children, (std::vector<Child>{{"child", "mother"}, {"m1", ""}, {"m2", ""}}));
+  auto told = print_json(metas[0].children);
+  for (const char* id : {"child", "mother", "m1", "m2"})
+    EXPECT_NE(told.find('"' + std::string(id) + '"'), told.npos) << told;
   EXPECT_TRUE(metas[0].date_done);
   EXPECT_EQ(metas[0].more.text_of("name"), "tasks.add");
   EXPECT_EQ(metas[1].exception()->repr(), "ValueError('boom', 42)");

@@ -12,28 +12,18 @@ namespace {
 
 constexpr const char* celery_exceptions = "celery.exceptions";
 
-// The children of Python's nested tuples: [id, parent] with id a text, or [[id, parent], [child, …]].
-void collect_ids(const Json& node, std::vector<Child>& out, int depth) {
+// The ids of tasks in results of Celery's nested form: [[id, parent], null] or [id, null], and of a group
+// [[id, parent], [member, …]].
+void collect_ids(const Json& node, std::vector<std::string>& out, int depth) {
   if (!node.is_array() || depth > 100) return;
   const auto& items = node.items();
   if (items.size() == 2 && items[0].is_text()) {
-    // The parent is an id, or its own [[id, …], …].
-    const auto* parent = &items[1];
-    while (parent->is_array() && !parent->items().empty()) parent = &parent->items()[0];
-    out.push_back({items[0].text(), parent->is_text() ? parent->text() : ""});
-    return;
-  }
-  if (items.size() == 2 && items[0].is_array() && items[1].is_array()) {  // a group: its tasks count
+    out.push_back(items[0].text());
+  } else if (items.size() == 2 && items[0].is_array() && items[1].is_array()) {
     for (const auto& item : items[1].items()) collect_ids(item, out, depth + 1);
-    return;
+  } else if (!items.empty()) {
+    collect_ids(items[0], out, depth + 1);
   }
-  if (!items.empty()) collect_ids(items[0], out, depth + 1);
-}
-
-std::vector<Child> read_children(const Json& json) {
-  std::vector<Child> children;
-  for (const auto& item : json.items()) collect_ids(item, children, 0);
-  return children;
 }
 
 constexpr std::array known_members{"status",    "result",   "traceback", "children",
@@ -132,25 +122,12 @@ ResultMeta make_started(std::string_view task_id, std::int64_t pid, std::string_
   return meta;
 }
 
-Json children_json(const std::vector<Child>& children) {
-  auto reference = [](Json id, Json parent) {
-    return Json::array({Json::array({std::move(id), std::move(parent)}), Json()});
-  };
-  auto list = Json::array();
-  for (const auto& child : children) {
-    // A parent stands there as a result of its own: a client unpacks it.
-    auto parent = child.parent_id.empty() ? Json() : reference(Json(child.parent_id), Json());
-    list.items().push_back(reference(Json(child.id), std::move(parent)));
-  }
-  return list;
-}
-
 std::string encode_result(const ResultMeta& meta) {
   auto json = Json::object({
       {"status", meta.status},
       {"result", meta.result},
       {"traceback", Json::text_or_null(meta.traceback)},
-      {"children", children_json(meta.children)},
+      {"children", meta.children},
       {"date_done", meta.date_done ? Json(format_iso_time(*meta.date_done)) : Json()},
       {"task_id", meta.task_id},
   });
@@ -173,7 +150,7 @@ std::optional<ResultMeta> decode_result(std::string_view text, std::string* why)
   meta.status = json->text_of("status");
   meta.result = json->at("result");
   meta.traceback = json->text_of("traceback");
-  meta.children = read_children(json->at("children"));
+  if (json->at("children").is_array()) meta.children = json->at("children");
   meta.date_done = parse_iso_time(json->text_of("date_done"));
   meta.group_id = json->text_of("group_id");
   meta.parent_id = json->text_of("parent_id");
@@ -221,7 +198,7 @@ std::optional<std::vector<std::string>> decode_group(std::string_view text) {
   const auto& result = json->at("result").items();
   if (result.size() != 2 || !result[1].is_array()) return std::nullopt;
   std::vector<std::string> ids;
-  for (auto& child : read_children(result[1])) ids.push_back(std::move(child.id));
+  for (const auto& member : result[1].items()) collect_ids(member, ids, 0);
   return ids;
 }
 

@@ -37,19 +37,13 @@ PythonException runtime_error(std::string_view sentence);  // of our tasks' own 
 // Empty for others.
 std::optional<PythonException> read_exception(const Json&);
 
-struct Child {
-  std::string id;
-  std::string parent_id;  // "" none
-  bool operator==(const Child&) const = default;
-};
-
 struct ResultMeta {
   std::string task_id;
   std::string status =
-      "PENDING";          // SUCCESS FAILURE RETRY REVOKED STARTED, or what a custom Python task wrote
-  Json result;            // with FAILURE, RETRY and REVOKED an exception's JSON
-  std::string traceback;  // "" none
-  std::vector<Child> children;
+      "PENDING";                  // SUCCESS FAILURE RETRY REVOKED STARTED, or what a custom Python task wrote
+  Json result;                    // with FAILURE, RETRY and REVOKED an exception's JSON
+  std::string traceback;          // "" none
+  Json children = Json::array();  // as Celery nests them: see frozen_result.h
   std::optional<Millis> date_done;  // with SUCCESS, FAILURE and REVOKED
   std::string group_id, parent_id;  // "" none
   Json more = Json::object();  // name, args, kwargs, worker, retries, queue of extended results, and others
@@ -70,9 +64,6 @@ std::string encode_result(const ResultMeta&);
 // Empty when it is no JSON object with a text `status`; then `why` is one plain sentence. Other fields of a
 // wrong kind are read as absent.
 std::optional<ResultMeta> decode_result(std::string_view text, std::string* why = nullptr);
-
-// Children of a meta, as Python nests them: [[[id, null], null], [[id, [[parent, null], null]], null], …].
-Json children_json(const std::vector<Child>&);
 
 // A member of <group>.j: [1, id, state, result or exception].
 struct ChordPart {

@@ -12,7 +12,7 @@ TEST(Result, IsPrintedAsPythonPrintsIt) {
       R"({"status":"SUCCESS","result":5,"traceback":null,"children":[],"date_done":"2026-11-22T14:46:47.732000+00:00","task_id":"id"})");
   meta.group_id = "g";
   meta.parent_id = "p";
-  meta.children = {{"c", ""}, {"d", "p"}};
+  meta.children = *read_json(R"([[["c", null], null], [["d", [["p", null], null]], null]])");
   EXPECT_EQ(
       encode_result(meta),
       R"({"status":"SUCCESS","result":5,"traceback":null,"children":[[["c",null],null],[["d",[["p",null],null]],null]],"date_done":"2026-11-22T14:46:47.732000+00:00","task_id":"id","group_id":"g","parent_id":"p"})");
@@ -31,7 +31,7 @@ TEST(Result, OfAWrongKindIsRefusedOrReadAsAbsent) {
   auto meta = decode_result(
       R"({"status": "SUCCESS", "children": 5, "date_done": 5, "traceback": {}, "task_id": null, "group_id": []})");
   ASSERT_TRUE(meta);
-  EXPECT_TRUE(meta->children.empty());
+  EXPECT_EQ(print_json(meta->children), "[]");
   EXPECT_TRUE(meta->result.is_null());
   EXPECT_FALSE(decode_result(R"({"status": "FAILURE", "result": "text"})")->exception());
   EXPECT_EQ(

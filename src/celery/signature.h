@@ -29,7 +29,7 @@ struct SkippedTask {
 struct FollowUps {
   std::vector<TaskMessage> messages;  // to publish, each to message.routing_key's list of message.priority
   std::vector<ChordSize> chord_sizes;
-  std::vector<Child> children;       // for the result of the task that ended
+  Json children = Json::array();     // for the result of the task that ended
   std::vector<SkippedTask> skipped;  // after a failure: store the exception for each
   std::vector<std::string>
       faults;  // one sentence for each signature that is refused; the others are published

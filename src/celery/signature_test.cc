@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <map>
+#include <regex>
 #include <set>
 
 #include "celery/keys.h"
@@ -194,8 +195,52 @@ TEST(Signatures, OptionsAreObserved) {
   EXPECT_EQ(next.messages[2].routing_key, "celery") << "a routing key alone counts nothing to Celery";
   EXPECT_EQ(print_json(next.messages[2].envelope.headers),
             R"({"stamped_headers":["batch"],"stamps":{"batch":"b7"}})");
-  EXPECT_EQ(next.children.size(), 3u);
-  EXPECT_EQ(next.children[0], (Child{"x", "me"}));
+}
+
+// As Celery's worker (5.2.6 and 5.5.3 alike) stores the children of a task with these callbacks.
+TEST(Signatures, ChildrenAreNestedAsCeleryDoesIt) {
+  auto list = [](std::initializer_list<std::string> items) {
+    std::string out;
+    for (const auto& item : items) out += (out.empty() ? "" : ",") + item;
+    return "[" + out + "]";
+  };
+  auto task = [](const std::string& id) { return R"({"task":"t","options":{"task_id":")" + id + "\"}}"; };
+  auto some = [&](const std::string& kind, std::initializer_list<std::string> tasks) {
+    return R"({"task":"celery.)" + kind + R"(","kwargs":{"tasks":)" + list(tasks) + R"(},"subtask_type":")" +
+           kind + "\"}";
+  };
+  auto chord = [&](std::initializer_list<std::string> header, const std::string& body) {
+    return R"({"task":"celery.chord","subtask_type":"chord","kwargs":{"header":)" + list(header) +
+           R"(,"body":)" + body + "}}";
+  };
+  const std::map<std::string, std::string> children_of{
+      {list({task("1")}), R"([[["1",null],null]])"},
+      {list({task("1"), task("2")}), R"([[["?",null],[[["1",null],null],[["2",null],null]]]])"},
+      {list({some("group", {task("1"), task("2")})}),
+       R"([[["?",null],[[["1",null],null],[["2",null],null]]]])"},
+      {list({some("group", {task("1"), some("group", {task("2")})})}),
+       R"([[["?",null],[[["1",null],null],[["2",null],null]]]])"},
+      {list({task("1"), some("group", {task("3"), task("4")}), task("2")}),
+       R"([[["?",null],[[["3",null],null],[["4",null],null]]],[["?",null],[[["1",null],null],[["2",null],null]]]])"},
+      {list({some("chain", {task("1"), task("2"), task("3")})}), R"([[["1",null],null]])"},
+      {list({some("chain", {task("1"), task("2")}), task("3")}),
+       R"([[["?",null],[[["2",[["1",null],null]],null],[["3",null],null]]]])"},
+      {list({some("group", {some("chain", {task("1"), task("2")}), task("3")})}),
+       R"([[["?",null],[[["2",[["1",null],null]],null],[["3",null],null]]]])"},
+      {list({chord({task("1"), task("2")}, task("3"))}),
+       R"([[["?",null],[[["1",null],null],[["2",null],null]]]])"},
+      {list({chord({task("1"), task("2")}, task("3")), task("4")}),
+       R"([[["?",null],[[["3",[["?",null],[[["1",null],null],[["2",null],null]]]],null],[["4",null],null]]]])"},
+      {list({some("group", {some("chain", {task("1"), some("group", {task("2"), task("3")})})})}),
+       R"([[["?",[["1",null],null]],[[["2",null],null],[["3",null],null]]]])"},
+  };
+  for (const auto& [callbacks, children] : children_of) {
+    auto next = follow_success(parent_with(R"({"callbacks":)" + callbacks + "}"), Json(1), 0);
+    EXPECT_TRUE(next.faults.empty()) << callbacks;
+    EXPECT_EQ(std::regex_replace(print_json(next.children), std::regex("[0-9a-f]{8}-[0-9a-f-]{27}"), "?"),
+              children)
+        << callbacks;
+  }
 }
 
 TEST(Signatures, WhatIsNoneIsAFaultAndTheOthersArePublished) {
