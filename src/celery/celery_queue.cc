@@ -201,8 +201,9 @@ std::optional<TaskMessage> CeleryQueue::message_of(std::int64_t fence) const {
   return found->second->message;
 }
 
-std::vector<ParkedTask> CeleryQueue::parked(const std::function<bool(const ParkedTask&)>& wanted) const {
-  return parked_.list(now(), wanted);
+std::vector<ParkedTask> CeleryQueue::parked(const std::function<bool(const ParkedTask&)>& wanted,
+                                            std::size_t most) const {
+  return parked_.list(now(), wanted, most);
 }
 
 std::vector<ParkedTask> CeleryQueue::find_parked(std::span<const std::string> task_ids) const {
@@ -210,14 +211,15 @@ std::vector<ParkedTask> CeleryQueue::find_parked(std::span<const std::string> ta
 }
 
 void CeleryQueue::read_parked(std::span<const ParkedTask> tasks,
-                              const std::function<void(const ParkedTask&, const TaskMessage&)>& visit) const {
+                              const std::function<bool(const ParkedTask&, const TaskMessage&)>& visit) const {
   std::vector<std::string> tags;
   for (const auto& task : tasks) tags.push_back(tag_of(task.fence));
   for_each_unacked(redis_, tags, [&](std::size_t i, const redis::Reply& value) {
     auto entry = read_unacked(value.text);
-    if (!entry) return;
+    if (!entry) return true;
     auto message = decode_message(entry->raw);
-    if (const auto* task = std::get_if<TaskMessage>(&message)) visit(tasks[i], *task);
+    const auto* task = std::get_if<TaskMessage>(&message);
+    return !task || visit(tasks[i], *task);
   });
 }
 

@@ -100,12 +100,14 @@ class CeleryQueue : public TaskQueue {
 
   // For remote control and events.
   std::optional<TaskMessage> message_of(std::int64_t fence) const;  // of a task that this object leased
-  // By this object, and not due yet, the earliest first; all of them where `wanted` is empty.
-  std::vector<ParkedTask> parked(const std::function<bool(const ParkedTask&)>& wanted = {}) const;
+  // By this object, and not due yet, the earliest first and no more than `most`; all of them where `wanted`
+  // is empty.
+  std::vector<ParkedTask> parked(const std::function<bool(const ParkedTask&)>& wanted = {},
+                                 std::size_t most = SIZE_MAX) const;
   std::vector<ParkedTask> find_parked(std::span<const std::string> task_ids) const;
-  // Their messages, of those that are parked still.
+  // Their messages, of those that are parked still, until `visit` says that it is enough.
   void read_parked(std::span<const ParkedTask>,
-                   const std::function<void(const ParkedTask&, const TaskMessage&)>& visit) const;
+                   const std::function<bool(const ParkedTask&, const TaskMessage&)>& visit) const;
   std::vector<std::string> queues() const;
   void set_queues(std::vector<std::string>);  // Error{invalid} for names that cannot be
   bool add_queue(const std::string&);         // false: consumed already

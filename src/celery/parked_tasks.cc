@@ -31,11 +31,12 @@ void ParkedTasks::prune(Millis before) {
   }
 }
 
-std::vector<ParkedTask> ParkedTasks::list(Millis now,
-                                          const std::function<bool(const ParkedTask&)>& wanted) const {
+std::vector<ParkedTask> ParkedTasks::list(Millis now, const std::function<bool(const ParkedTask&)>& wanted,
+                                          std::size_t most) const {
   std::vector<ParkedTask> tasks;
   std::lock_guard lock(mutex_);
-  for (auto entry = due_times_.lower_bound({now + 1, ""}); entry != due_times_.end(); ++entry)
+  for (auto entry = due_times_.lower_bound({now + 1, ""}); entry != due_times_.end() && tasks.size() < most;
+       ++entry)
     if (const auto& task = tasks_.at(entry->second); !wanted || wanted(task)) tasks.push_back(task);
   return tasks;
 }

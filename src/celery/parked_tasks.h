@@ -29,8 +29,9 @@ class ParkedTasks {
   bool take(const std::string& id);  // false: it was not here
   void prune(Millis before);         // drops what was due before then
 
-  // Not due yet, the earliest first; all of them where `wanted` is empty.
-  std::vector<ParkedTask> list(Millis now, const std::function<bool(const ParkedTask&)>& wanted = {}) const;
+  // Not due yet, the earliest first and no more than `most`; all of them where `wanted` is empty.
+  std::vector<ParkedTask> list(Millis now, const std::function<bool(const ParkedTask&)>& wanted = {},
+                               std::size_t most = SIZE_MAX) const;
   std::vector<ParkedTask> find(Millis now, std::span<const std::string> ids) const;
 
  private:

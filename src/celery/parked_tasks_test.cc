@@ -29,6 +29,7 @@ TEST_F(ParkedTasksTest, WhatIsNotDueIsListedInTheOrderOfItsTimes) {
   EXPECT_EQ(ids_of(parked.list(199)), (Ids{"", "late"}));
   EXPECT_EQ(ids_of(parked.list(300)), Ids{});
   EXPECT_EQ(ids_of(parked.list(0, [](const ParkedTask& task) { return task.limited; })), Ids{"early"});
+  EXPECT_EQ(ids_of(parked.list(0, {}, 2)), (Ids{"early", ""}));
 }
 
 TEST_F(ParkedTasksTest, OneOfTheSameIdTakesItsPlace) {

@@ -44,7 +44,7 @@ std::optional<UnackedEntry> read_unacked(std::string_view value) {
 }
 
 void for_each_unacked(redis::Client& redis, std::span<const std::string> tags,
-                      const std::function<void(std::size_t, const redis::Reply&)>& visit) {
+                      const std::function<bool(std::size_t, const redis::Reply&)>& visit) {
   constexpr std::size_t measured_at_once = 500;
   constexpr std::int64_t most_bytes = 16 << 20;
   for (std::size_t first = 0; first < tags.size(); first += measured_at_once) {
@@ -60,7 +60,7 @@ void for_each_unacked(redis::Client& redis, std::span<const std::string> tags,
       while (end < part.size() && bytes + sizes[end].integer <= most_bytes);
       auto values = redis.ask(get);
       for (std::size_t i = begin; i < end && i - begin < values.items.size(); ++i)
-        visit(first + i, values.items[i - begin]);
+        if (!visit(first + i, values.items[i - begin])) return;
     }
   }
 }

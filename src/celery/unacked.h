@@ -19,8 +19,8 @@ struct UnackedEntry {
 std::optional<UnackedEntry> read_unacked(std::string_view value);
 
 // What stands under each tag (nil: nothing), with the tag's place; a few at a time, so that large ones are
-// not all in memory at once.
+// not all in memory at once. It ends where `visit` says that it is enough: false.
 void for_each_unacked(redis::Client&, std::span<const std::string> tags,
-                      const std::function<void(std::size_t, const redis::Reply&)>& visit);
+                      const std::function<bool(std::size_t, const redis::Reply&)>& visit);
 
 }  // namespace segments::celery

@@ -123,6 +123,7 @@ void CeleryQueue::restore_abandoned(Millis at) {
       if (scores.items[k].is_nil()) tags.push_back(held.items[k].text);
     for_each_unacked(redis_, tags, [&](std::size_t k, const redis::Reply& value) {
       restore_peers(tags[k], value, cutoff, at);
+      return true;
     });
     if (tags.empty() || held.items.size() < page) return;
   }
@@ -206,7 +207,6 @@ void CeleryQueue::adopt(const redis::Reply& waiting, Millis at) {
   call.run(redis_, adopt_script());
 }
 
-// Left between two scripts by a process that died.
 // Where the messages are of tasks that somebody asked for, and that wait for hours.
 void CeleryQueue::seek_messages(Millis at) {
   constexpr int most_rounds = 5;
@@ -217,6 +217,7 @@ void CeleryQueue::seek_messages(Millis at) {
     if (call.run(redis_, search_script()).integer == 0) return;
 }
 
+// Left between two scripts by a process that died.
 void CeleryQueue::bury_garbage(Millis at) {
   auto garbage = redis_.ask({"HSCAN", keys::garbage, "0", "COUNT", "100"});
   if (garbage.items.size() != 2) return;
@@ -255,8 +256,8 @@ void CeleryQueue::sweep() {
   put_back(at);
   expire_waiting(at);
   adopt_outcomes(at);
-  bury_garbage(at);
   seek_messages(at);
+  bury_garbage(at);
   auto old = redis_.ask(
       {"ZRANGEBYSCORE", keys::dead_letters, "-inf", std::to_string(at - 30 * day_ms), "LIMIT", "0", "1000"});
   if (!old.items.empty()) {

@@ -120,6 +120,7 @@ Json revoke_by_stamps(Desk& desk, const Json& arguments) {
       ids.push_back(message->id);
   desk.queue.read_parked(desk.queue.parked(), [&](const ParkedTask& parked, const TaskMessage& message) {
     if (has_stamp(message, wanted)) ids.push_back(parked.id);
+    return true;
   });
   return revoke_ids(desk, ids, arguments.at("terminate").is_true(), arguments.at("signal"));
 }

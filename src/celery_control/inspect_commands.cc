@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "celery/inspection.h"
 #include "celery/result.h"
+#include "celery/signature_parts.h"
 #include "celery_control/commands.h"
 #include "celery_control/settings.h"
 
@@ -38,32 +39,51 @@ Json held_info(const Desk& desk, const HeldTask& held, bool safe) {
   return task_info(message_of(desk, *held.task), position, safe);
 }
 
+// Hundreds of thousands may wait, with large arguments: whoever asks is shown the first of them.
+class Listing {
+ public:
+  static constexpr std::size_t most = 1'000, most_bytes = 8 << 20;
+
+  // False where it is enough.
+  bool add(Json item) {
+    bytes_ += weigh(item).bytes;
+    auto& items = tasks_.items();
+    if (items.empty() || bytes_ <= most_bytes) items.push_back(std::move(item));
+    return items.size() < most && bytes_ < most_bytes;
+  }
+  Json take() { return std::move(tasks_); }
+
+ private:
+  Json tasks_ = Json::array();
+  std::size_t bytes_ = 0;
+};
+
 Json active(Desk& desk, const Json& arguments) {
   bool safe = arguments.at("safe").is_true();
-  auto tasks = Json::array();
+  Listing listing;
   for (const auto& held : desk.controls.snapshot().tasks)
-    if (held.begun_at > 0) tasks.items().push_back(held_info(desk, held, safe));
-  return tasks;
+    if (held.begun_at > 0 && !listing.add(held_info(desk, held, safe))) break;
+  return listing.take();
 }
 
 Json reserved(Desk& desk, const Json&) {
-  auto tasks = Json::array();
+  Listing listing;
   for (const auto& held : desk.controls.snapshot().tasks)
-    if (held.begun_at == 0) tasks.items().push_back(held_info(desk, held, false));
-  auto limited = desk.queue.parked([](const ParkedTask& parked) { return parked.limited; });
+    if (held.begun_at == 0 && !listing.add(held_info(desk, held, false))) return listing.take();
+  auto limited = desk.queue.parked([](const ParkedTask& parked) { return parked.limited; }, Listing::most);
   desk.queue.read_parked(limited, [&](const ParkedTask&, const TaskMessage& message) {
-    tasks.items().push_back(task_info(message, here(desk)));
+    return listing.add(task_info(message, here(desk)));
   });
-  return tasks;
+  return listing.take();
 }
 
 Json scheduled(Desk& desk, const Json&) {
-  auto tasks = Json::array();
-  auto waiting = desk.queue.parked([](const ParkedTask& parked) { return !parked.limited; });
+  Listing listing;
+  auto waiting = desk.queue.parked([](const ParkedTask& parked) { return !parked.limited; }, Listing::most);
   desk.queue.read_parked(waiting, [&](const ParkedTask&, const TaskMessage& message) {
-    tasks.items().push_back(scheduled_item(message, here(desk)));
+    return listing.add(scheduled_item(message, here(desk)));
   });
-  return tasks;
+  return listing.take();
 }
 
 Json query_task(Desk& desk, const Json& arguments) {
@@ -78,6 +98,7 @@ Json query_task(Desk& desk, const Json& arguments) {
   std::erase_if(limited, [](const ParkedTask& parked) { return !parked.limited; });
   desk.queue.read_parked(limited, [&](const ParkedTask& parked, const TaskMessage& message) {
     put(parked.id, "reserved", task_info(message, here(desk)));
+    return true;
   });
   for (const auto& held : desk.controls.snapshot().tasks)
     if (ids.contains(held.task->id))
