@@ -156,15 +156,15 @@ class CeleryQueue : public TaskQueue {
   void expire_waiting(Millis now);
   void adopt_outcomes(Millis now);
   void adopt(const redis::Reply& waiting, Millis now);
+  void seek_messages(Millis now);
   void bury_garbage(Millis now);
   bool may_leases_end(Millis now);
-  void seek_messages(Millis now);
   std::string list_of(const struct UnackedEntry&);
 
   // dead_letters.cc
+  bool requeue(const ScriptCall&);
   void bury(const MessageFault&, std::string_view raw, const std::string& queue, const std::string& tag,
             const std::string& garbage, std::string_view unacked_value, Millis now);
-  bool requeue(const ScriptCall&);
 
   redis::Client& redis_;
   CeleryQueueOptions options_;
