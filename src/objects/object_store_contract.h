@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <set>
 #include <string>
@@ -103,6 +104,11 @@ TEST_P(ObjectStoreContract, ReadsRanges) {
   EXPECT_EQ(store_.read_object("a", 8, 100), "89");
   EXPECT_EQ(store_.read_object("a", 10, 5), "");
   EXPECT_EQ(store_.read_object("a", 1000, 5), "");
+  EXPECT_EQ(store_.read_object("a", -3, 2), "01");
+  EXPECT_EQ(store_.read_object("a", 4, -1), "");
+  constexpr auto far = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(store_.read_object("a", 6, far), "6789");
+  EXPECT_EQ(store_.read_object("a", far, far), "");
   EXPECT_EQ(kind_of([&] { store_.read_object("b", 0, 1); }), ErrorKind::not_found);
   put("empty", "");
   EXPECT_EQ(store_.find_object("empty")->size, 0);
@@ -398,7 +404,8 @@ TEST_P(ObjectStoreContract, PartsPutAgainWhileTheyAreJoinedAreNotLost) {
   std::string key = "uploads/v/big.mp4";
   const std::string one = part(std::string(100'000, '1'));
   const auto size = static_cast<std::int64_t>(one.size());
-  for (int round = 0; round < 20; ++round) {
+  const int rounds = store_.traits().smallest_part > 0 ? 8 : 20;  // of larger parts, fewer
+  for (int round = 0; round < rounds; ++round) {
     std::string id = store_.begin_upload(key, "video/mp4");
     std::string first = opened_.put_part(key, id, 1, one);
     std::string second = opened_.put_part(key, id, 2, "two");

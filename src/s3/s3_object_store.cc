@@ -17,6 +17,7 @@ namespace {
 
 constexpr Millis day_ms = 86'400'000;
 constexpr std::size_t largest_page = 1'000;
+constexpr std::int64_t largest_object = std::int64_t{1} << 50;  // beyond what any store takes
 
 // So that the same end gives the same address for a while: the signature's time is a whole number of days
 // before the end, the last such moment that is past.
@@ -75,7 +76,8 @@ std::optional<ObjectInfo> S3ObjectStore::find_object(std::string_view key) {
 
 std::string S3ObjectStore::read_object(std::string_view key, std::int64_t offset, std::int64_t length) {
   check_object_key(key);
-  if (length > 0) return read_range(bucket_, key, std::max<std::int64_t>(0, offset), length);
+  offset = std::clamp<std::int64_t>(offset, 0, largest_object);
+  if (length > 0) return read_range(bucket_, key, offset, std::min(length, largest_object));
   if (!head(key)) throw not_found("object", key);
   return {};
 }
