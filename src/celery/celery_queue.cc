@@ -133,7 +133,8 @@ std::size_t CeleryQueue::revoke_tasks(std::span<const std::string> task_ids, boo
     ControlRequest request;
     request.method = "revoke";
     request.arguments = Json::object({{"task_id", id}, {"terminate", true}, {"signal", "SIGTERM"}});
-    call.add(id).add(encode_result(make_revoked(id, expired ? "expired" : "revoked", at))).add(given[i]);
+    call.add(id).add(encode_result(make_revoked(id, expired ? "expired" : "revoked", at)));
+    call.add(encode_result(make_revoked(id, "terminated", at))).add(given[i]);
     call.add(expired ? "" : encode_control_request(request));
   }
   return static_cast<std::size_t>(call.run(redis_, revoke_script()).integer);

@@ -148,7 +148,7 @@ return taken
 const redis::Script& revoke_script() {
   static const redis::Script script(std::string(common_lua) + R"lua(
 local now, ttl, error, expired, channel, forget = take(), take(), take(), take(), take(), take()
-local function revoke(id, meta, given, broadcast)
+local function revoke(id, meta, meta_of_run, given, broadcast)
   local key = task_key(id)
   local known = call('HMGET', key, 'status', 'name', 'retries', 'tag', 'parent_id', 'ready_at')
   local status, tag = known[1], known[4]
@@ -156,6 +156,7 @@ local function revoke(id, meta, given, broadcast)
   if not status or final[status] or final[status_of(call('GET', meta_key(id)))] then return 0 end
   if status == 'STARTED' then
     if expired == '1' then return 0 end
+    meta = meta_of_run
   else
     if call('ZREM', 'segments:waiting', id) == 1 then count(known[2], status, -1) end
     if tag and call('ZSCORE', 'segments:delayed', tag) then
@@ -176,7 +177,7 @@ local function revoke(id, meta, given, broadcast)
   return 1
 end
 local revoked = 0
-for _ = 1, take_number() do revoked = revoked + revoke(take(), take(), take(), take()) end
+for _ = 1, take_number() do revoked = revoked + revoke(take(), take(), take(), take(), take()) end
 write_totals()
 return revoked
 )lua");
