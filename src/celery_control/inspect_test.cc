@@ -8,7 +8,7 @@ TEST_F(NodeTest, celery_s_client_gets_every_inspection) {
   worker.node->wait_for_peers();
   ASSERT_TRUE(comes_true([&] { return is_joined(); }));
   run_python(R"py(
-assert app.control.ping(timeout=1) == [{node: {'ok': 'pong'}}]
+assert app.control.ping(limit=1, timeout=60) == [{node: {'ok': 'pong'}}]
 assert asked(inspect.ping()) == {'ok': 'pong'}
 for method in ('active', 'reserved', 'scheduled', 'revoked', 'dump_active', 'dump_reserved', 'dump_schedule', 'dump_revoked'):
     assert control(method) == [], method
@@ -22,14 +22,14 @@ active = {info['id']: info for info in asked(inspect.active())}
 info = active[waits[1].id]
 assert set(info) == {'id', 'name', 'args', 'kwargs', 'type', 'hostname', 'time_start', 'acknowledged', 'delivery_info', 'worker_pid'}, info
 assert info['name'] == info['type'] == 'tasks.wait' and info['args'] == [gate] and info['kwargs'] == {} and info['hostname'] == node, info
-assert abs(info['time_start'] - time.time()) < 60 and isinstance(info['worker_pid'], int) and info['acknowledged'] is False, info
+assert abs(info['time_start'] - time.time()) < 600 and isinstance(info['worker_pid'], int) and info['acknowledged'] is False, info
 assert info['delivery_info'] == {'exchange': '', 'routing_key': 'celery', 'priority': 4, 'redelivered': False}, info
 safe = asked(inspect.active(safe=True))[0]
 assert safe['args'] == repr((gate,)) and safe['kwargs'] == '{}', safe
 
 later = send('add', 1, 2, countdown=3600)
 open(gate, 'w').close()
-assert [w.get(timeout=20) for w in waits] == ['waited', 'waited']
+assert [w.get(timeout=60) for w in waits] == ['waited', 'waited']
 until(lambda: asked(inspect.scheduled()), 'scheduled')
 [item] = asked(inspect.scheduled())
 assert set(item) == {'eta', 'priority', 'request'} and item['priority'] == 6, item
@@ -41,7 +41,7 @@ assert asked(inspect.query_task(later.id)) == {}
 assert control('rate_limit', task_name='tasks.add', rate_limit='1/h') == {'ok': 'new rate limit set successfully'}
 assert asked(inspect.registered())[0] == 'tasks.add [rate_limit=1/h]'
 first = send('add', 1, 2)
-assert first.get(timeout=20) == 3
+assert first.get(timeout=60) == 3
 second = send('add', 3, 4)
 until(lambda: asked(inspect.reserved()), 'reserved')
 [info] = asked(inspect.reserved())
@@ -53,7 +53,7 @@ third = send('wait', gate2)
 until(lambda: asked(inspect.active()), 'third runs')
 assert asked(inspect.query_task(third.id))[third.id][0] == 'active'
 open(gate2, 'w').close()
-assert third.get(timeout=20) == 'waited'
+assert third.get(timeout=60) == 'waited'
 
 until(lambda: asked(inspect.stats())['total'] == {'tasks.wait': 3, 'tasks.add': 1}, 'counted')
 stats = asked(inspect.stats())
@@ -90,10 +90,10 @@ TEST_F(NodeTest, celery_s_command_line_shows_the_node) {
   TestWorker worker(url());
   ASSERT_TRUE(comes_true([&] { return is_joined(); }));
   auto celery = [&](const std::string& words) { return run("-m celery -b " + url() + " " + words); };
-  auto status = celery("status -t 3");
+  auto status = celery(std::string("status -t 60 -d ") + node_name);
   EXPECT_NE(status.find("celery@native: OK"), status.npos) << status;
   EXPECT_NE(status.find("1 node online"), status.npos) << status;
-  auto to_node = std::string(" -d ") + node_name + " -t 10 ";
+  auto to_node = std::string(" -d ") + node_name + " -t 60 ";
   EXPECT_NE(celery("inspect" + to_node + "active").find("- empty -"), std::string::npos);
   EXPECT_NE(celery("inspect" + to_node + "registered").find("* tasks.flaky"), std::string::npos);
   auto report = celery("inspect" + to_node + "report");

@@ -32,7 +32,7 @@ TEST_F(NodeTest, comes_back_with_redis_and_ends_without_it) {
   EXPECT_GE(worker.hooks.buffer.dropped(), 1u);
   auto since = steady_ms();
   worker.node.reset();
-  EXPECT_LT(steady_ms() - since, 5'000);
+  EXPECT_LT(steady_ms() - since, 30'000);
   server().start();
 }
 
@@ -59,7 +59,13 @@ TEST_F(NodeTest, starts_without_redis_and_frozen_redis_does_not_hold_its_end) {
     server().pause();
   }
   server().resume();
-  EXPECT_TRUE(comes_true([&] { return number({"DBSIZE"}) >= 0; }));
+  EXPECT_TRUE(comes_true([&] {
+    try {
+      return number({"DBSIZE"}) >= 0;
+    } catch (const std::exception&) {
+      return false;
+    }
+  }));
 }
 
 }  // namespace segments::celery
