@@ -9,6 +9,7 @@
 #include "api/handlers.h"
 #include "api/routes.h"
 #include "api/token.h"
+#include "app/admin_table.h"
 #include "app/child_probe.h"
 #include "app/dead_letters.h"
 #include "app/engines.h"
@@ -36,6 +37,10 @@ constexpr const char* usage =
     "changes)\n"
     "  admin dead-letters [list | show ID | requeue ID | drop ID]\n"
     "                               tasks that failed for good, kept for 30 days\n"
+    "  admin table [show | create | verify | migrate-from OLD]\n"
+    "                               the table of the store dynamodb: its definition, making it, how one "
+    "that\n"
+    "                               is there differs, and copying the earlier service's table into it\n"
     "  config                       the table of the settings in Markdown\n"
     "  openapi                      the OpenAPI document of the API\n"
     "  version                      this program's version\n"
@@ -162,16 +167,28 @@ int run_work(const std::vector<std::string>& arguments) {
   return work(config, options);
 }
 
-// `segments admin dead-letters show ID --data-dir PATH`: words first, then the settings' flags.
-int run_dead_letters(std::vector<std::string> arguments) {
-  if (arguments[0] == "admin") {
-    if (arguments.size() < 2 || arguments[1] != "dead-letters") throw WrongCall{"admin takes dead-letters."};
-    arguments.erase(arguments.begin());
-  }
+// `segments admin dead-letters show ID --data-dir PATH`: words first, then the settings' flags, which stay.
+std::vector<std::string> take_words(std::vector<std::string>& arguments) {
   auto first_flag =
       std::find_if(arguments.begin() + 1, arguments.end(), [](const auto& a) { return a.starts_with("--"); });
   std::vector<std::string> words(arguments.begin() + 1, first_flag);
   arguments.erase(arguments.begin() + 1, first_flag);
+  return words;
+}
+
+int run_table(std::vector<std::string> arguments) {
+  const auto words = take_words(arguments);
+  Config config = configure(parse_flags(arguments, {}));
+  const std::string verb = words.empty() ? "" : words[0];
+  if (verb == "migrate-from" && words.size() == 2) return migrate_table(config, words[1], std::cout);
+  if (verb == "show" && words.size() == 1) return show_table(config, std::cout);
+  if (verb == "create" && words.size() == 1) return make_table(config, std::cout);
+  if (verb == "verify" && words.size() == 1) return verify_table(config, std::cout);
+  throw WrongCall{"admin table takes show, create, verify or migrate-from OLD."};
+}
+
+int run_dead_letters(std::vector<std::string> arguments) {
+  const auto words = take_words(arguments);
   Config config = configure(parse_flags(arguments, {}));
   std::string verb = words.empty() ? "list" : words[0];
   bool is_list = verb == "list", is_known = is_list || verb == "show" || verb == "requeue" || verb == "drop";
@@ -186,6 +203,14 @@ int run_dead_letters(std::vector<std::string> arguments) {
   if (!is_done) throw not_found("dead letter", words[1]);
   std::cout << words[1] << (verb == "requeue" ? " is queued again.\n" : " is dropped.\n");
   return 0;
+}
+
+int run_admin(std::vector<std::string> arguments) {
+  arguments.erase(arguments.begin());
+  const std::string what = arguments.empty() ? "" : arguments[0];
+  if (what == "dead-letters") return run_dead_letters(std::move(arguments));
+  if (what == "table") return run_table(std::move(arguments));
+  throw WrongCall{"admin takes dead-letters or table."};
 }
 
 int print_help(const std::string& command) {
@@ -212,7 +237,8 @@ int dispatch(const std::vector<std::string>& arguments) {
   if (command == "worker") return run_work(arguments);
   if (command == "worker-slot") return work_in_slot(configure({}));
   if (command == "token") return print_token(arguments);
-  if (command == "admin" || command == "dead-letters") return run_dead_letters(arguments);
+  if (command == "admin") return run_admin(arguments);
+  if (command == "dead-letters") return run_dead_letters(arguments);
   if (command == "openapi") return std::cout << make_openapi() << "\n", 0;
   if (command == "config") return std::cout << print_settings_markdown(), 0;
   if (command == "version" || command == "--version") return std::cout << "segments " << version << "\n", 0;
