@@ -8,7 +8,7 @@
 #include "base/crypto.h"
 #include "dynamodb/stores.h"
 #include "embedded_queue/embedded_queue.h"
-#include "redis_events/event_log.h"
+#include "redis_events/deferred_event_log.h"
 #include "redis_events/relayed_event_log.h"
 #include "social/simulator.h"
 #include "sqlite/stores.h"
@@ -85,7 +85,8 @@ std::unique_ptr<Stores> Engines::make_stores(const Config& config) {
     return std::make_unique<SqliteStores>(sqlite_options(config), &metrics_);
   dynamodb_ = make_dynamodb_client(*aws_);
   redis_events_ = std::make_unique<RedisEventLog>(*redis_);
-  return std::make_unique<DynamoStores>(*dynamodb_, config.dynamodb_table_name, *redis_events_, &metrics_);
+  deferred_events_ = std::make_unique<DeferredEventLog>(*redis_events_);
+  return std::make_unique<DynamoStores>(*dynamodb_, config.dynamodb_table_name, *deferred_events_, &metrics_);
 }
 
 std::unique_ptr<TaskQueue> Engines::make_queue(const Config& config, celery::CeleryQueueOptions options) {

@@ -11,6 +11,7 @@
 #include "celery/celery_queue.h"
 #include "objects/directory.h"
 #include "redis/client.h"
+#include "redis_events/event_log.h"
 #include "services/services.h"
 #include "store/stores.h"
 
@@ -54,7 +55,8 @@ class Engines {
   std::unique_ptr<AwsAccount> aws_;  // these are null where nothing uses them
   std::unique_ptr<aws::Client> dynamodb_;
   std::unique_ptr<redis::Client> redis_;
-  std::unique_ptr<EventLog> redis_events_;  // of stores that have no log of their own
+  std::unique_ptr<RedisEventLog> redis_events_;  // of stores that have no log of their own
+  std::unique_ptr<EventLog> deferred_events_;
   std::unique_ptr<Stores> stores_;
   std::unique_ptr<EventLog> relayed_events_;
   celery::CeleryQueue* celery_ = nullptr;

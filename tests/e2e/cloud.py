@@ -37,6 +37,14 @@ class Account:
         return boto3.client(engine.kind, region_name=engine.region, endpoint_url=engine.endpoint, aws_access_key_id=engine.access_key,
                             aws_secret_access_key=engine.secret_key, config=Config(s3={"addressing_style": "path"}))
 
+    def make_bucket(self, name):
+        """As terraform/ makes it: pages of any origin may put and get."""
+        client = self.client(self.s3)
+        client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": self.s3.region})
+        client.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": [
+            {"AllowedMethods": ["GET", "HEAD", "PUT"], "AllowedOrigins": ["*"], "AllowedHeaders": ["*"],
+             "ExposeHeaders": ["ETag", "Content-Length", "Content-Range", "Accept-Ranges"], "MaxAgeSeconds": 3000}]})
+
     def env(self, table, bucket):
         return {"AWS_REGION": self.dynamodb.region, "AWS_ACCESS_KEY_ID": self.dynamodb.access_key, "AWS_SECRET_ACCESS_KEY": self.dynamodb.secret_key,
                 "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb.endpoint, "AWS_ENDPOINT_URL_S3": self.s3.endpoint,
@@ -49,8 +57,8 @@ class Account:
 class Spread:
     """Gives each connection to the next of some ports; to the one behind it where nobody listens there."""
 
-    def __init__(self, port, targets):
-        self.turn, self.targets = itertools.count(), targets
+    def __init__(self, port):
+        self.turn, self.targets = itertools.count(), []
         self.listener = socket.create_server(("127.0.0.1", port), backlog=1000)
         threading.Thread(target=self.serve, daemon=True).start()
 
@@ -99,29 +107,34 @@ class CloudServer(Server):
         self.env.update(account.env(name, name))
         self.env.update({"SEGMENTS_STORE": "dynamodb", "SEGMENTS_OBJECTS": "s3", "SEGMENTS_QUEUE": "redis", "REDIS_URL": self.redis.url,
                          "SEGMENTS_AUTH_SECRET": secrets.token_hex(24), **(env or {})})
-        self.apis, self.workers, self.spread = [], [], None
+        self.apis, self.workers, self.spread, self.log = [], [], None, None
 
     def start(self, wait="/health"):
         self.data.mkdir(parents=True, exist_ok=True)
         if not self.redis.process:
             self.redis.start()
-            self.account.client(self.account.s3).create_bucket(
-                Bucket=self.env["AWS_BUCKET_NAME"], CreateBucketConfiguration={"LocationConstraint": self.account.s3.region})
+            self.account.make_bucket(self.env["AWS_BUCKET_NAME"])
             subprocess.run([str(BINARY), "admin", "table", "create"], env=self.env, check=True, cwd=self.data)
         self.port = self.port or free_port()
         self.log = open(str(self.data) + ".log", "ab")
         self.apis = [self.part(f"api{number}", "serve", PORT=str(free_port()), SEGMENTS_WORKERS="0") for number in range(APIS)]
         self.workers = [self.part(f"worker{number}", "worker", "--hostname", f"worker{number}@here") for number in range(WORKERS)]
         self.process = self.apis[0].process
-        self.spread = self.spread or Spread(self.port, [api.port for api in self.apis])
+        self.spread = self.spread or Spread(self.port)
+        self.spread.targets = [api.port for api in self.apis]
         for api in self.apis:
             wait_until(lambda: api.answers(wait) or api.process.poll() is not None)
             assert api.process.poll() is None, pathlib.Path(self.log.name).read_text()[-2000:]
         return self
 
+    def replace(self, part):
+        """That one is killed, and its like started in its place, as whoever keeps services up does."""
+        part.kill()
+        part.launch(self.log)
+
     def part(self, name, command, *flags, **env):
-        part = Part(self.data / name, self.user, {**self.env, **env})
-        part.launch(self.log, command, *self.flags, *flags)
+        part = Part(self.data / name, self.user, {**self.env, **env}, [command, *self.flags, *flags])
+        part.launch(self.log)
         return part
 
     def parts(self):
@@ -136,7 +149,8 @@ class CloudServer(Server):
         for part in running:
             part.process.send_signal(signal.SIGTERM)
         codes = [part.process.wait(seconds) for part in running]
-        self.log.close()
+        if self.log:
+            self.log.close()
         return max(codes, default=0)
 
     def end(self):
@@ -151,13 +165,13 @@ class CloudServer(Server):
 class Part(Server):
     """One process of it."""
 
-    def __init__(self, data, user, env):
+    def __init__(self, data, user, env, words):
         super().__init__(data, user)
         self.env.update(env, SEGMENTS_DATA_DIR=str(self.data))
-        self.port = int(env.get("PORT", 0))
+        self.port, self.words = int(env.get("PORT", 0)), words
 
-    def launch(self, log, command, *flags):
-        self.process = subprocess.Popen([str(BINARY), command, *flags], env=self.env, stdout=log, stderr=log, cwd=self.data.parent,
+    def launch(self, log):
+        self.process = subprocess.Popen([str(BINARY), *self.words], env=self.env, stdout=log, stderr=log, cwd=self.data.parent,
                                         start_new_session=True)
 
     def kill(self):

@@ -19,6 +19,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = pathlib.Path(os.environ.get("SEGMENTS_BINARY", ROOT / "build/release/segments"))
+CLOUD = os.environ.get("SEGMENTS_TEST_ENGINES") == "cloud"  # every server on DynamoDB, S3 and Redis, in many processes
 PATIENCE = 90  # seconds that another process is waited for: far more than it needs on a slow machine, and seldom spent
 VIDEOS = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "segments-test-videos"
 
@@ -105,10 +106,11 @@ class Server:
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
+        address = f"127.0.0.1:{self.port}"
         if path.startswith("http"):
             parts = urllib.parse.urlsplit(path)
-            path = parts.path + ("?" + parts.query if parts.query else "")
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+            address, path = parts.netloc, parts.path + ("?" + parts.query if parts.query else "")
+        connection = HTTPConnection(address, timeout=timeout)
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
@@ -196,17 +198,41 @@ def segment_body(video_id="v1", number=1, **more):
 LONGEST = ("test_redis_crash", "test_crash", "test_main_job")
 
 
-def pytest_collection_modifyitems(items):
-    """Files that take long first, so that none is left to run alone where several are run at a time."""
+def pytest_configure(config):
+    config.addinivalue_line("markers", "embedded: about the embedded engines, or about servers whose engines the test chooses itself")
+
+
+def pytest_collection_modifyitems(config, items):
+    # Files that take long first, so that none is left to run alone where several are run at a time.
     items.sort(key=lambda item: LONGEST.index(item.module.__name__) if item.module.__name__ in LONGEST else len(LONGEST))
+    if CLOUD:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("embedded")])
+        items[:] = [item for item in items if not item.get_closest_marker("embedded")]
+
+
+@pytest.fixture(scope="session")
+def account(tmp_path_factory):
+    """The DynamoDB and the S3 of a run on these, else none."""
+    if not CLOUD:
+        yield None
+        return
+    from cloud import Account
+    account = Account(tmp_path_factory.mktemp("account"))
+    yield account
+    account.close()
 
 
 @pytest.fixture
-def make_server(tmp_path):
+def make_server(tmp_path, account):
     servers = []
 
     def make(**options):
-        server = Server(tmp_path / f"data{len(servers)}", **options)
+        data = tmp_path / f"data{len(servers)}"
+        if CLOUD:
+            from cloud import CloudServer
+            server = CloudServer(account, data, **options)
+        else:
+            server = Server(data, **options)
         servers.append(server)
         return server
 

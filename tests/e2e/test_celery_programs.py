@@ -8,6 +8,8 @@ from celery_cluster import FolderStore
 from conftest import PATIENCE, on_redis, wait_until
 from programs import POSTS_FOR_LONG, SLOW_PLATFORM, celery_command, celery_session, link_posts, run_python
 
+pytestmark = pytest.mark.embedded
+
 BATCH, CREATE, PROCESS, SYNC = TASKS = ["tasks.batch_sync_social_media_task", "tasks.create_segments_from_video_task",
                                         "tasks.process_video_task", "tasks.sync_social_media_metrics_task"]
 

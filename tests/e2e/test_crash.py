@@ -10,8 +10,11 @@ import threading
 import time
 import uuid
 
+import pytest
 from conftest import PATIENCE, segment_body, wait_until
 from segment_census import DIED_OFTEN
+
+pytestmark = pytest.mark.embedded
 
 KILLS = int(os.environ.get("SEGMENTS_TEST_KILLS", "200"))
 # A task whose worker died five times is given up, and what a dead one held waits for 30 s: where the kills take longer than usual, the

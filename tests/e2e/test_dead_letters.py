@@ -8,6 +8,8 @@ import pytest
 from celery_cluster import FolderStore
 from conftest import BINARY, PATIENCE, on_redis, wait_until
 
+pytestmark = pytest.mark.embedded
+
 BATCH = "tasks.batch_sync_social_media_task"
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 
+import pytest
 from conftest import BINARY, PATIENCE, ROOT, free_port, segment_body, wait_until
 from streams import Stream
 
@@ -44,6 +45,7 @@ def test_the_command_line(tmp_path):
     assert run("worker", "--concurrency", "0").returncode == 2
 
 
+@pytest.mark.embedded
 def test_secrets_are_readable_by_their_owner_alone_and_never_logged(server):
     for name in ("auth.secret", "url.secret"):
         assert (server.data / name).stat().st_mode & 0o777 == 0o600
@@ -55,6 +57,7 @@ def test_secrets_are_readable_by_their_owner_alone_and_never_logged(server):
     assert secret not in log and server.token().split(".")[2] not in log and "broken.token.value" not in log
 
 
+@pytest.mark.embedded
 def test_ready_tells_the_truth_about_each_part(server):
     wait_until(lambda: server.call("GET", "/ready", user=None).status == 200)
     checks = server.call("GET", "/ready", user=None).json
@@ -114,6 +117,7 @@ def test_a_graceful_stop_finishes_or_hands_back(make_server, small_video):
         assert len(server.wait_segments(job)) == 6
 
 
+@pytest.mark.embedded
 def test_a_taken_port_is_one_sentence(make_server):
     first = make_server().start()
     second = make_server()
@@ -122,6 +126,7 @@ def test_a_taken_port_is_one_sentence(make_server):
     assert answer.returncode == 1 and str(first.port) in answer.stderr + answer.stdout
 
 
+@pytest.mark.embedded
 def test_the_worker_of_another_process_does_the_work(make_server, small_video):
     server = make_server(env={"SEGMENTS_WORKERS": "0"}).start()
     job = server.upload(small_video, cutting={"type": "fixed", "duration_seconds": 3, "mode": "keyframe"})

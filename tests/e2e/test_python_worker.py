@@ -4,6 +4,8 @@ import pathlib
 import pytest
 from conftest import PATIENCE, on_redis, segment_body, wait_until
 
+pytestmark = pytest.mark.embedded
+
 BATCH, SYNC, CREATE = "tasks.batch_sync_social_media_task", "tasks.sync_social_media_metrics_task", "tasks.create_segments_from_video_task"
 MODULE = pathlib.Path(__file__).with_name("python_worker")
 
@@ -50,6 +52,9 @@ def test_a_python_worker_runs_our_servers_tasks(server, redis, beside, app, smal
     job = server.upload(small_video)
     failed = wait_task(server, f"process-{job}", "FAILURE")
     assert "is no video of ours" in failed["error"] and "Traceback" not in failed["error"], failed
+    # Nobody told us: the server finds it by itself.
+    wait_until(lambda: server.call("GET", f"/api/jobs/{job}/status").json["status"] == "FAILED")
+    assert "is no video of ours" in server.call("GET", f"/api/jobs/{job}/status").json["error_message"]
     assert worker.is_alive()
 
 

@@ -19,6 +19,8 @@ from segment_census import Census
 from test_crash import descendants
 from video_uploads import Uploads
 
+pytestmark = pytest.mark.embedded
+
 TASKS = int(os.environ.get("SEGMENTS_TEST_TASKS", "1000"))
 KILLS = int(os.environ.get("SEGMENTS_TEST_KILLS", "30"))
 TROUBLES = int(os.environ.get("SEGMENTS_TEST_TROUBLES", "4"))

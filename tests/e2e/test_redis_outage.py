@@ -6,6 +6,8 @@ from conftest import on_redis, segment_body, wait_until
 from redis_server import RedisServer
 from streams import Stream
 
+pytestmark = pytest.mark.embedded
+
 PIECES = {"type": "fixed", "duration_seconds": 3, "mode": "keyframe"}
 
 
@@ -143,3 +145,18 @@ def test_a_frozen_redis_holds_up_nobody_else_and_no_end(make_server, absent_redi
     server.start()
     beside.worker(server, "again", "--concurrency", "1", "--beat")
     assert len(server.wait_segments(body["job_id"])) == 2
+
+
+def test_a_busy_worker_ends_in_time_while_redis_is_frozen(make_server, absent_redis, beside, small_video):
+    absent_redis.start()
+    server = make_server(env=on_redis(absent_redis.url, SEGMENTS_WORKERS="0")).start()
+    worker = beside.worker(server, "clips", "--concurrency", "1", "--beat")
+    job = server.upload(small_video, cutting=PIECES)
+    wait_until(lambda: worker.events("task.started"))
+    absent_redis.freeze()
+    worker.send(15)
+    assert worker.wait(30) == 0, worker.log[-3000:]  # what takes longer is killed by systemd, and by ECS
+    absent_redis.thaw()
+    # What it held was nobody's to tell of: it goes back when its lease ends.
+    beside.worker(server, "again", "--concurrency", "1", "--beat")
+    assert len(server.wait_segments(job)) == 2

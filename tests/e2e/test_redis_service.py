@@ -8,6 +8,8 @@ import pytest
 from conftest import PATIENCE, on_redis, segment_body, wait_until
 from streams import Stream
 
+pytestmark = pytest.mark.embedded
+
 PIECES = {"type": "fixed", "duration_seconds": 1, "mode": "exact"}
 
 

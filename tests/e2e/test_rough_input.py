@@ -7,9 +7,10 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import pytest
-from conftest import PATIENCE, segment_body, wait_until
+from conftest import CLOUD, PATIENCE, segment_body, wait_until
 
 
 def raw(server, data, seconds=PATIENCE, read=True):
@@ -36,11 +37,15 @@ def test_a_body_cut_off_half_way_changes_nothing(server):
     head = f"POST /api/segments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
     raw(server, head.encode() + json.dumps(segment_body()).encode()[:50], read=False)
     started = server.call("POST", "/api/upload/initiate", {"filename": "a.mp4", "content_type": "video/mp4", "file_size": 100_000}).json
-    path = started["presigned_url"].split(str(server.port), 1)[1]
-    raw(server, f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Type: video/mp4\r\nContent-Length: 100000\r\n\r\n".encode() + b"x" * 5000, read=False)
+    url = urllib.parse.urlsplit(started["presigned_url"])
+    with socket.create_connection((url.hostname, url.port), timeout=PATIENCE) as s:
+        s.sendall(f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: video/mp4\r\nContent-Length: 100000\r\n\r\n".encode() + b"x" * 5000)
     time.sleep(0.3)
     assert server.call("GET", "/api/segments").json["total_count"] == 0
-    wait_until(lambda: not [p for p in (server.data / "objects").rglob("*") if p.is_file()])
+    done = server.call("POST", "/api/upload/complete", {"s3_key": started["s3_key"], "job_id": started["job_id"], "filename": "a.mp4"})
+    assert 400 <= done.status < 500, done.body
+    if not CLOUD:
+        wait_until(lambda: not [p for p in (server.data / "objects").rglob("*") if p.is_file()])
 
 
 def test_a_hundred_connections_of_one_byte_a_second_disturb_nobody(server):
@@ -80,7 +85,7 @@ def test_a_hundred_connections_of_one_byte_a_second_disturb_nobody(server):
 def test_an_upload_larger_than_announced_is_refused(server):
     started = server.call("POST", "/api/upload/initiate", {"filename": "a.mp4", "content_type": "video/mp4", "file_size": 1000}).json
     answer = server.call("PUT", started["presigned_url"], b"x" * 2000, {"Content-Type": "video/mp4"}, user=None)
-    assert 400 <= answer.status < 500 and answer.header("Content-Type") == "application/problem+json"
+    assert 400 <= answer.status < 500 and answer.header("Content-Type") == ("application/xml" if CLOUD else "application/problem+json")
     refused = server.call("POST", "/api/upload/complete", {"s3_key": started["s3_key"], "job_id": started["job_id"], "filename": "a.mp4"})
     assert 400 <= refused.status < 500
     assert server.call("GET", "/api/videos").json["videos"] == []
@@ -94,11 +99,11 @@ def test_signed_urls_bind_every_byte(server):
     assert server.call("DELETE", url, user=None).status in (403, 405)
     read = server.call("POST", "/api/videos/url", {"bucket_location": started["s3_key"]}).json["url"]
     assert server.call("GET", read, user=None).body == b"0123456789"
-    assert server.call("HEAD", read, user=None).status == 200
+    assert server.call("HEAD", read, user=None).status == (403 if CLOUD else 200)  # S3's signatures are of the method, too
     assert server.call("PUT", read, b"0123456789", {"Content-Type": "video/mp4"}, user=None).status in (403, 405)
     ranged = server.call("GET", read, headers={"Range": "bytes=2-4"}, user=None)
     assert (ranged.status, ranged.body, ranged.header("Content-Range")) == (206, b"234", "bytes 2-4/10")
-    origin = len(f"http://127.0.0.1:{server.port}/media/")
+    origin = read.index("/", len("http://")) + len("/" if CLOUD else "/media/")
     for at in range(origin, len(read)):
         changed = read[:at] + ("A" if read[at] != "A" else "B") + read[at + 1:]
         assert server.call("GET", changed, user=None).status in (400, 403, 404), changed
@@ -140,6 +145,7 @@ def test_random_requests_from_the_openapi_document_never_give_a_500(server):
     assert sum(tried.values()) > 800, tried
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("engine", ["tmpfs"])
 def test_a_full_disk_is_said_and_survived(make_server, tmp_path, engine):
     disk = tmp_path / "disk"
