@@ -183,8 +183,7 @@ void Migration::copy_segment(const Item& segment, const Item* there, bool was_co
   put_hints(ours_, stored->segment.segment_id, {}, followed);
   item["followed"] = attribute_of_followed(followed);
   Terms terms;
-  const auto name = terms.name(digest_name);
-  auto condition = there ? name + " = " + terms.value(text_of(*there, digest_name))
+  auto condition = there ? terms.name(digest_name) + " = " + terms.value(text_of(*there, digest_name))
                          : "attribute_not_exists(" + terms.name("segment_id") + ")";
   // Where the condition fails somebody else was faster, this very migration in another process perhaps.
   ours_.put({.item = std::move(item), .condition = std::move(condition), .terms = std::move(terms)});
