@@ -203,7 +203,9 @@ void S3ObjectStore::refuse_parts(const aws::Call& call, const aws::Reply& reply,
           stored && (at == stored->end() || quoted_etag(at->second.etag) != quoted_etag(part.etag));
       if (is_other || part.part_number == number) throw part_put_again(part.part_number);
     }
-    throw Error(ErrorKind::conflict, "A part was put again while the parts were joined.");
+    // radosgw wants every part listed that was put; AWS leaves the others out.
+    throw Error(ErrorKind::conflict,
+                "The parts are not joined: one was put again meanwhile, or one that was put is not listed.");
   }
   throw bucket_.client().unexpected(call, reply);
 }
