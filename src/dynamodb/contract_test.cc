@@ -1,10 +1,8 @@
 // DynamoDB passes the contract suites of the stores, with the events in Redis.
 
 #include "dynamodb/stores.h"
-#include "dynamodb/test_table.h"
-#include "redis/client.h"
-#include "redis/test_server.h"
-#include "redis_events/event_log.h"
+#include "dynamodb/test_segments.h"
+#include "store/event_log_contract.h"
 #include "store/followed_posts_contract.h"
 #include "store/segment_list_contract.h"
 #include "store/segment_store_contract.h"
@@ -16,22 +14,15 @@ namespace {
 
 class DynamoUnderTest : public Stores {
  public:
-  DynamoUnderTest() { redis_.ask({"FLUSHALL"}); }
   SegmentStore& segments() override { return stores_.segments(); }
   VideoStore& videos() override { return stores_.videos(); }
   EventLog& events() override { return stores_.events(); }
   Totals& totals() override { return stores_.totals(); }
 
  private:
-  static std::string redis_url() {
-    static redis::RedisServer server;
-    return server.url();
-  }
-
-  redis::Client redis_{redis::parse_url(redis_url())};
-  RedisEventLog events_{redis_};
+  dynamodb::TestEvents events_;
   dynamodb::TestTable table_;
-  DynamoStores stores_{table_.client(), table_.name(), events_};
+  DynamoStores stores_{table_.client(), table_.name(), events_.log()};
 };
 
 const StoresFactory dynamo_factory{
@@ -43,5 +34,6 @@ INSTANTIATE_TEST_SUITE_P(Stores, SegmentStoreContract, testing::Values(dynamo_fa
 INSTANTIATE_TEST_SUITE_P(Stores, FollowedPostsContract, testing::Values(dynamo_factory), name_of_factory);
 INSTANTIATE_TEST_SUITE_P(Stores, SegmentListContract, testing::Values(dynamo_factory), name_of_factory);
 INSTANTIATE_TEST_SUITE_P(Stores, VideoStoreContract, testing::Values(dynamo_factory), name_of_factory);
+INSTANTIATE_TEST_SUITE_P(Stores, EventLogContract, testing::Values(dynamo_factory), name_of_factory);
 
 }  // namespace segments::contract
