@@ -45,7 +45,7 @@ for queue in ('ours', 'py'):
         if name == 'linked': options['link'].set(queue=queue, task_id='child-' + queue)
         task.apply_async(**{**options, 'queue': queue, 'task_id': f'{name}-{queue}'})
 for name, end in ends.items():
-    check(name + ' ends', lambda: is_equal([until(lambda: end in states(f'{name}-{queue}'), 30) for queue in ('ours', 'py')], [True, True]))
+    check(name + ' ends', lambda: is_equal([until(lambda: end in states(f'{name}-{queue}')) for queue in ('ours', 'py')], [True, True]))
     check(name + ' has the same states', lambda: is_equal(states(name + '-ours'), states(name + '-py')))
     for status in states(name + '-py'):
         ours, theirs = last(name + '-ours', status), last(name + '-py', status)
@@ -61,7 +61,7 @@ check('STARTED', lambda: is_equal(last('success-ours', 'STARTED')['result']['hos
 check('RETRY', lambda: is_equal([last('retried-ours', 'RETRY')[k] for k in ('result', 'date_done')], [{'exc_type': 'RuntimeError', 'exc_message': ['Later.'], 'exc_module': 'builtins'}, None]))
 check('it is kept for a day', lambda: 86000 < r.ttl('celery-task-meta-success-ours') <= 86400)
 done = app.AsyncResult('success-ours').date_done
-check('date_done', lambda: abs((done if done.tzinfo else done.replace(tzinfo=utc)) - now()) < datetime.timedelta(minutes=1))
+check('date_done', lambda: abs((done if done.tzinfo else done.replace(tzinfo=utc)) - now()) < datetime.timedelta(minutes=20))
 linked = app.AsyncResult('linked-ours')
 check('the same children', lambda: is_equal(*([c.id.split('-')[0] for c in app.AsyncResult('linked-' + q).children] for q in ('ours', 'py'))))
 check('children', lambda: is_equal([[c.id, c.parent] for c in linked.children], [['child-ours', None]]))
@@ -152,7 +152,7 @@ check('no parts', lambda: is_equal(got(chord([])(total.s())), 0))
 check('parts that retry', lambda: is_equal(got(chord([flaky.s(), flaky.s()])(echo.s()))[0], [['at last', 'at last']]))
 check('a chain of chords', lambda: is_equal(got((group(add.s(1, 1), add.s(2, 2)) | total.s() | group(add.s(1), add.s(2)) | total.s()).delay()), 15))
 check('chord, chain and group as parts', lambda: is_equal(got(chord([chord([add.s(1, 1), add.s(2, 2)], total.s()), chain(add.s(1, 1), add.s(5)), group(add.s(1, 0), add.s(2, 0))])(total.s())), 16))
-check('a chain whose last step is a group', lambda: is_equal(sorted(leaf.get(timeout=10) for leaf in (add.s(1, 1) | group(add.s(1), add.s(2))).delay().results), [3, 4]))
+check('a chain whose last step is a group', lambda: is_equal(sorted(got(leaf) for leaf in (add.s(1, 1) | group(add.s(1), add.s(2))).delay().results), [3, 4]))
 def linked_body():
     result = chord([add.s(1, 1), add.s(1, 0)])(total.s().set(link=add.s(10).set(task_id='after-body')))
     got(result)
@@ -189,7 +189,7 @@ check('it stays', lambda: is_equal([result.state, got(result)], ['SUCCESS', 'fir
 )py");
   OwnQueue own(url(), known_options());
   std::vector<LeasedTask> tasks;
-  EXPECT_TRUE(wait_for([&] { return !(tasks = own.queue.lease_tasks("w", 1, 60'000)).empty(); }));
+  EXPECT_TRUE(wait_for([&] { return !(tasks = own.queue.lease_tasks("w", 1, 600'000)).empty(); }));
   client.ask({"SET", "leased", "1"});
   EXPECT_TRUE(wait_for([&] { return number({"EXISTS", "stored"}) == 1; }));
   EXPECT_TRUE(own.queue.fail(tasks.at(0), "No."));

@@ -17,7 +17,7 @@ TEST_F(CeleryPythonTest, messages_of_newer_versions_run) {
     auto held = *read_json(recorded::stamped);
     OwnQueue own(url(), known_options());
     std::vector<LeaseEnd> ends;
-    for (const auto& task : own.queue.lease_tasks("w", 10, 60'000)) {
+    for (const auto& task : own.queue.lease_tasks("w", 10, 600'000)) {
       if (task.id == "stamped") {
         auto message = own.queue.message_of(task.fence);
         // A retry keeps the headers that we do not know, and its stamps.
@@ -30,7 +30,7 @@ TEST_F(CeleryPythonTest, messages_of_newer_versions_run) {
     EXPECT_EQ(static_cast<int>(ends.size()), good);
     EXPECT_EQ(own.queue.list_dead_letters("", 9).size(), 2u) << "codecs that are refused";
     for (bool taken : own.queue.end_leases(ends)) EXPECT_TRUE(taken);
-    auto follow_up = own.queue.lease_tasks("w", 10, 60'000);
+    auto follow_up = own.queue.lease_tasks("w", 10, 600'000);
     bool is_stamped = false;
     for (const auto& task : follow_up) {
       if (task.id != "stamped-link") continue;
@@ -55,6 +55,30 @@ check('codecs that are refused have no result', lambda: is_equal([app.AsyncResul
 )py");
 }
 
+// A worker that ends gives back what it holds.
+TEST_F(CeleryPythonTest, what_a_python_worker_gave_back_is_known_to_be_delivered_again) {
+  PythonPeer python(
+      "app.worker_main(['worker', '-P', 'solo', '-l', 'critical', '-n', 'py@here', '--without-mingle'])",
+      {url()});
+  run_checks(R"py(
+add.apply_async((1, 2), countdown=600, task_id='back')
+check('Python holds it', lambda: until(lambda: r.hlen('unacked') == 1))
+check('it listens', lambda: until(lambda: app.control.ping(destination=['py@here'], timeout=2)))
+app.control.shutdown(destination=['py@here'])
+check('it has given it back', lambda: until(lambda: r.llen('celery') == 1))
+)py");
+  OwnQueue own(url());
+  EXPECT_TRUE(own.queue.lease_tasks("w", 1, 600'000).empty()) << "it is not due yet";
+  auto parked = own.queue.parked();
+  ASSERT_EQ(parked.size(), 1u);
+  own.queue.read_parked(parked, [](const ParkedTask& task, const TaskMessage& message) {
+    EXPECT_EQ(task.id, "back");
+    EXPECT_TRUE(message.redelivered);
+    EXPECT_TRUE(message.eta);
+    return true;
+  });
+}
+
 // Sent by a client, tried by us, run by Python: nothing of the message is lost between them.
 TEST_F(CeleryPythonTest, a_python_worker_runs_what_we_try_again_and_ours_what_it_replaces) {
   run_checks(R"py(
@@ -67,7 +91,7 @@ app.send_task('tasks.flaky', (1,), {'k': 'é'}, task_id='tried', headers={'mine'
     options.bind = [](const TaskMessage&) { return std::string("{}"); };
     return options;
   }());
-  auto tasks = own.queue.lease_tasks("w", 5, 60'000);
+  auto tasks = own.queue.lease_tasks("w", 5, 600'000);
   ASSERT_EQ(tasks.size(), 1u);
   EXPECT_TRUE(own.queue.retry(tasks[0], "Later.", now_ms() + 300));
   own.queue.cancel_queue("celery");
@@ -88,7 +112,7 @@ def sleep(seconds):
 app.worker_main(['worker', '-P', 'prefork', '-c', '1', '-l', 'critical', '-Q', 'celery', '-n', 'py@here', '--without-heartbeat', '--without-mingle', '--without-gossip'])
 )py",
                     {url()});
-  ASSERT_TRUE(wait_for([&] { return number({"EXISTS", "seen"}) == 1; }, 40)) << python.errors();
+  ASSERT_TRUE(wait_for([&] { return number({"EXISTS", "seen"}) == 1; })) << python.errors();
   auto asker = start_checks(R"py(
 seen = json.loads(r.get('seen'))
 check('all of it', lambda: is_equal(seen, [[1], {'k': 'é'}, 'tried', 1, {'deep': [10**30, None]}, 'top', 'tried', 'shown', [50, 40.5], 7, 'tried', True, True, True, True]))

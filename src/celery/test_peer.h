@@ -53,11 +53,11 @@ def check(name, ask):
     except Exception: answer = traceback.format_exc()
     print(json.dumps([name, answer is True, repr(answer)]), flush=True)
 def is_equal(value, wanted): return value == wanted or (value, wanted)
-def got(result): return result.get(timeout=10)
+def got(result): return result.get(timeout=60)
 def raised(ask):
     try: return ask()
     except Exception as error: return [type(error).__module__, type(error).__name__, *error.args]
-def until(condition, seconds=10):
+def until(condition, seconds=60):
     end = time.time() + seconds
     while not condition():
         if time.time() > end: return False
@@ -183,7 +183,7 @@ class OurWorker {
  private:
   void work(int at_once) {
     while (!stop_) {
-      auto tasks = own_.queue.lease_tasks("ours", at_once, 30'000);
+      auto tasks = own_.queue.lease_tasks("ours", at_once, 600'000);
       if (tasks.empty()) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));  // as the worker polls
         continue;
@@ -202,7 +202,7 @@ class OurWorker {
 };
 
 template <class Condition>
-bool wait_for(Condition condition, int seconds = 20) {
+bool wait_for(Condition condition, int seconds = 60) {
   for (int i = 0; i < seconds * 100; ++i) {
     if (condition()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
