@@ -76,7 +76,7 @@ std::optional<StoredSegment> read_segment(const Item& item) {
   StoredSegment out;
   out.created_at = text_of(item, "created_at");
   out.made_id = text_of(item, "made_id");
-  out.write_id = text_of(item, "write_id");
+  if (const auto* ids = find(item, "write_ids")) read_attribute(out.write_ids, *ids);
   out.request_id = text_of(item, "request_id");
   const auto* version = find(item, "version");
   out.is_old = !version;
@@ -111,10 +111,9 @@ Item make_item(const StoredSegment& stored) {
   item[std::string(posts_name)] = {std::move(posts)};
   item["followed"] = attribute_of_followed(stored.followed);
   item["version"] = number(stored.version);
-  for (const auto& [name, id] : {std::pair{"made_id", &stored.made_id},
-                                 {"write_id", &stored.write_id},
-                                 {"request_id", &stored.request_id}})
-    if (!id->empty()) item[name] = text(*id);
+  if (!stored.made_id.empty()) item["made_id"] = text(stored.made_id);
+  if (!stored.request_id.empty()) item["request_id"] = text(stored.request_id);
+  if (!stored.write_ids.empty()) item["write_ids"] = *attribute_of(stored.write_ids);
   return item;
 }
 

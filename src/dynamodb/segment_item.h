@@ -31,7 +31,9 @@ struct StoredSegment {
   std::int64_t version = 1;
   std::string created_at = {};  // as it is stored, which is what the index sorts by
   std::string made_id = {};     // of this segment alone, even if another had its id before; "" in old items
-  std::string write_id = {};    // of the write that made it as it is, as far as it was made or edited
+  // Of the last writes that made it or a new version of it, the newest first: whose answer was lost finds its
+  // own here.
+  std::vector<std::string> write_ids = {};
   std::string request_id = {};  // of the idempotent request that made it
   std::map<std::string, StoredPost, std::less<>> posts = {};
   FollowedPosts followed = {};

@@ -34,8 +34,8 @@ Row make_row(Segment segment, const std::string& created_at, const SegmentQuery&
   return {std::move(segment), std::move(key), is_whole};
 }
 
-Error too_many() {
-  const std::string sentence = "Such a list reads at most " + std::to_string(most_rows) +
+Error too_many(std::int64_t most) {
+  const std::string sentence = "Such a list reads at most " + std::to_string(most) +
                                " segments: narrow it by created_after and created_before, or by video_id, or "
                                "ask for the newest or oldest first "
                                "without filters.";
@@ -44,8 +44,8 @@ Error too_many() {
 
 class Lister {
  public:
-  Lister(Table& table, std::string_view user_id, const SegmentQuery& query)
-      : table_(table), user_id_(user_id), query_(query) {
+  Lister(Table& table, std::string_view user_id, const SegmentQuery& query, std::int64_t most)
+      : table_(table), user_id_(user_id), query_(query), most_(most) {
     if (!query.after) return;
     Row row;
     row.key = parse_sort_key(query.after->key, query.sort_by);
@@ -76,7 +76,7 @@ class Lister {
   }
 
   void take(Item&& item) {
-    if (++read_ > most_rows) throw too_many();
+    if (++read_ > most_) throw too_many(most_);
     auto listed = read_listed(item);
     if (listed.segment_id.starts_with('#')) return;
     rows_.push_back(make_row(std::move(listed), text_of(item, "created_at"), query_, false));
@@ -108,7 +108,7 @@ class Lister {
 
   std::vector<Row> read_video() {
     table_.query_all(segments_of_video(*query_.video_id), [&](Item&& item) {
-      if (++read_ > most_rows) throw too_many();
+      if (++read_ > most_) throw too_many(most_);
       auto stored = read_segment(item);
       if (stored && stored->segment.user_id == user_id_)
         rows_.push_back(make_row(std::move(stored->segment), stored->created_at, query_, true));
@@ -186,6 +186,7 @@ class Lister {
   Table& table_;
   const std::string user_id_;
   const SegmentQuery& query_;
+  const std::int64_t most_;
   std::optional<Row> after_;
   std::vector<Row> rows_;
   std::int64_t read_ = 0;
@@ -193,10 +194,13 @@ class Lister {
 
 }  // namespace
 
-SegmentPage list_segments(Table& table, std::string_view user_id, const SegmentQuery& query) {
-  Lister lister(table, user_id, query);
+SegmentPage list_segments(Table& table, std::string_view user_id, const SegmentQuery& query,
+                          std::int64_t most) {
+  Lister lister(table, user_id, query, most);
   // DynamoDB asks for no key that is empty.
   if (user_id.empty() || (query.video_id && query.video_id->empty())) return {};
+  // Nor for a range that ends before it begins.
+  if (query.created_after && query.created_before && *query.created_after >= *query.created_before) return {};
   return lister.list();
 }
 

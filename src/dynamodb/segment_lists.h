@@ -23,7 +23,8 @@ namespace segments::dynamodb {
 // More are not read for one list: Error{invalid} says how to ask for less.
 constexpr std::int64_t most_rows = 10'000;
 
-SegmentPage list_segments(Table&, std::string_view user_id, const SegmentQuery&);
+SegmentPage list_segments(Table&, std::string_view user_id, const SegmentQuery&,
+                          std::int64_t most = most_rows);
 
 // A strong read of the video's partition, without the video itself.
 Query segments_of_video(std::string_view video_id);

@@ -23,11 +23,15 @@ void check_version(const StoredSegment& stored, std::optional<std::int64_t> if_v
     throw Error(ErrorKind::precondition_failed, "The segment was changed by somebody else meanwhile.");
 }
 
+constexpr std::size_t most_write_ids = 4;
+
 // A new version of what was read: not where there is another already.
 bool write_version(Table& table, const StoredSegment& seen, const Segment& next,
                    std::span<const char* const> members) {
   const Key key = *key_of_segment(seen.segment.segment_id);
-  const std::string write_id = make_id();
+  std::vector<std::string> write_ids{make_id()};
+  for (const auto& id : seen.write_ids)
+    if (write_ids.size() < most_write_ids) write_ids.push_back(id);
   const Item whole = item_of(next);
   Terms terms;
   Changes changes;
@@ -36,7 +40,7 @@ bool write_version(Table& table, const StoredSegment& seen, const Segment& next,
     changes.put(terms, terms.name(name), value ? std::optional(*value) : std::nullopt);
   }
   changes.set(terms.name("version"), terms.value(seen.version + 1));
-  changes.set(terms.name("write_id"), terms.value(write_id));
+  changes.set(terms.name("write_ids"), terms.value(*attribute_of(write_ids)));
   auto condition = is_segment(terms) + " AND " + terms.name("version") + " = " + terms.value(seen.version);
   auto written = table.update({.key = key,
                                .update = changes.text(),
@@ -44,8 +48,9 @@ bool write_version(Table& table, const StoredSegment& seen, const Segment& next,
                                .terms = std::move(terms),
                                .repeat = Repeat::safe});
   if (written.is_done || !written.may_be_ours) return written.is_done;
-  auto now = table.get(key, true);
-  return now && text_of(*now, "write_id") == write_id;
+  auto item = table.get(key, true);
+  auto now = item ? read_segment(*item) : std::nullopt;
+  return now && std::ranges::find(now->write_ids, write_ids.front()) != now->write_ids.end();
 }
 
 constexpr const char* edited_members[] = {"title", "description", "tags", "updated_at"};
@@ -70,12 +75,12 @@ bool take_media(Segment& stored, const Segment& media) {
 
 // What stays where a segment was that had been made by a request with a key: that request may still be about
 // to make it, and must not bring it back.
-Item make_tombstone(const StoredSegment& stored, const std::string& write_id) {
+Item make_tombstone(const StoredSegment& stored, const std::string& removal_id) {
   const Millis now = now_ms();
   Item item = item_of(*key_of_segment(stored.segment.segment_id));
   item["removed_at"] = text(format_time(now));
   item["request_id"] = text(stored.request_id);
-  item["write_id"] = text(write_id);
+  item["removal_id"] = text(removal_id);
   item["expires_at"] = number((now + request_kept_ms) / 1'000);
   return item;
 }
@@ -113,10 +118,10 @@ std::optional<VersionedSegment> DynamoSegmentStore::find_segment(std::string_vie
 }
 
 DynamoSegmentStore::Making DynamoSegmentStore::make(const Segment& segment, const std::string& request_id,
-                                                    std::string& write_id) {
-  write_id = make_id();
+                                                    std::string& made_id) {
+  made_id = make_id();
   StoredSegment stored{
-      .segment = segment, .made_id = write_id, .write_id = write_id, .request_id = request_id};
+      .segment = segment, .made_id = made_id, .write_ids = {made_id}, .request_id = request_id};
   stored.posts = number_posts(segment.social_media_usage);
   stored.followed = follow_posts({}, segment.social_media_usage, now_ms());
   put_hints(table_, segment.segment_id, {}, stored.followed);
@@ -129,7 +134,7 @@ DynamoSegmentStore::Making DynamoSegmentStore::make(const Segment& segment, cons
     if (table_.put({.item = item, .condition = free, .terms = terms}).is_done) return Making::made;
     auto found = table_.get(key_of(item), true);
     if (!found) continue;  // it was removed since
-    if (text_of(*found, "made_id") == write_id) return Making::made;
+    if (text_of(*found, "made_id") == made_id) return Making::made;
     if (!request_id.empty() && text_of(*found, "request_id") == request_id) return Making::made_by_another;
     if (!find(*found, "removed_at")) return Making::taken;
   }
@@ -139,8 +144,8 @@ CreateOutcome DynamoSegmentStore::create(const Segment& segment, const std::stri
   if (!find_claim(table_, segment.video_id, false).is_of(segment.user_id) &&
       !claim(table_, segment.video_id, segment.user_id))
     return {.kind = Kind::foreign_video, .segment = {}};
-  std::string write_id;
-  const auto making = make(segment, request_id, write_id);
+  std::string made_id;
+  const auto making = make(segment, request_id, made_id);
   if (making == Making::taken) return {.kind = Kind::taken, .segment = {}};
   if (making == Making::made) note_created(segment);
   return {.kind = Kind::created, .segment = {segment, 1}};
@@ -170,10 +175,10 @@ CreateOutcome DynamoSegmentStore::create_segment(const Segment& segment,
 
 // Whether it had to be: removing the video may have begun after it was asked for and before the segment was
 // there, and have missed it.
-bool DynamoSegmentStore::take_back(const Key& key, const std::string& write_id) {
+bool DynamoSegmentStore::take_back(const Key& key, const std::string& made_id) {
   if (!find_claim(table_, key.video_id, true).is_removed) return false;
   Terms terms;
-  auto is_ours = terms.name("write_id") + " = " + terms.value(write_id);
+  auto is_ours = terms.name("made_id") + " = " + terms.value(made_id);
   table_.remove({.key = key, .condition = is_ours, .terms = terms});
   return true;
 }
@@ -187,9 +192,9 @@ MediaOutcome DynamoSegmentStore::put_segment_from_media(const Segment& segment) 
     if (!claimed.is_of(segment.user_id) && !claim(table_, segment.video_id, segment.user_id))
       return MediaOutcome::foreign_video;
     if (!stored) {
-      std::string write_id;
-      if (make(segment, "", write_id) == Making::taken) continue;
-      if (take_back(*key_of_segment(segment.segment_id), write_id)) return MediaOutcome::removed;
+      std::string made_id;
+      if (make(segment, "", made_id) == Making::taken) continue;
+      if (take_back(*key_of_segment(segment.segment_id), made_id)) return MediaOutcome::removed;
       note_created(segment);
       return MediaOutcome::changed;
     }
@@ -230,16 +235,16 @@ std::optional<Segment> DynamoSegmentStore::remove_segment(std::string_view segme
     if (!stored) return std::nullopt;
     check_version(*stored, if_version);
     const Key key = *key_of_segment(segment_id);
-    const std::string write_id = make_id();
+    const std::string removal_id = make_id();
     Terms terms;
-    auto condition =
-        is_segment(terms) + " AND " + terms.name("made_id") + " = " + terms.value(stored->made_id);
-    if (stored->made_id.empty()) condition = is_segment(terms);
+    auto condition = is_segment(terms);
+    if (!stored->made_id.empty())
+      condition += " AND " + terms.name("made_id") + " = " + terms.value(stored->made_id);
     if (if_version) condition += " AND " + terms.name("version") + " = " + terms.value(*if_version);
     auto written =
         stored->request_id.empty()
             ? table_.remove({.key = key, .condition = condition, .terms = terms, .wants_item = true})
-            : table_.put({.item = make_tombstone(*stored, write_id),
+            : table_.put({.item = make_tombstone(*stored, removal_id),
                           .condition = condition,
                           .terms = terms,
                           .wants_item = true});
@@ -248,7 +253,7 @@ std::optional<Segment> DynamoSegmentStore::remove_segment(std::string_view segme
       // Gone by our own doing as far as anybody can tell: of a record that is no more nobody knows who
       // removed it.
       auto left = table_.get(key, true);
-      if (left && text_of(*left, "write_id") != write_id) continue;
+      if (left && text_of(*left, "removal_id") != removal_id) continue;
     }
     if (auto last = read_segment(written.item)) stored = std::move(last);
     afterwards("count", segment_id, [&] { add_to_count(table_, stored->segment.user_id, -1, now_ms()); });

@@ -52,10 +52,9 @@ class DynamoSegmentStore : public SegmentStore {
  private:
   // What became of the one write of a segment that is new.
   enum class Making { made, made_by_another, taken };
-  Making make(const Segment&, const std::string& request_id, std::string& write_id);
+  Making make(const Segment&, const std::string& request_id, std::string& made_id);
   CreateOutcome create(const Segment&, const std::string& request_id);
-  bool take_back(const Key&, const std::string& write_id);
-  bool put_media(const StoredSegment&, const Segment& media);
+  bool take_back(const Key&, const std::string& made_id);
   void note_created(const Segment&);
   void append(const Segment&, const char* type);
 

@@ -14,30 +14,51 @@ namespace {
 
 constexpr Millis most_contention_ms = 30'000;
 
+constexpr const char* type_names[] = {"NULL", "BOOL", "N", "S", "B", "L", "M", "SS", "NS", "BS"};
+constexpr std::size_t most_compared = 60;  // an expression has 300 operators at most
+
+// What must hold so that what was read of the attribute may be written over. Of a list of posts that is its
+// length, and of each post when it was synced: engines differ in whether lists can be compared whole.
+std::string is_as_seen(Terms& terms, const std::string& name, const Attribute* seen) {
+  if (!seen) return "attribute_not_exists(" + name + ")";
+  auto condition = "attribute_type(" + name + ", " + terms.value(type_names[seen->value.index()]) + ")";
+  const auto* list = std::get_if<Attribute::List>(&seen->value);
+  if (!list) return condition;
+  condition += " AND size(" + name + ") = " + terms.value(std::ssize(*list));
+  for (std::size_t i = 0; i < std::min(list->size(), most_compared); ++i) {
+    const auto* post = std::get_if<Item>(&(*list)[i].value);
+    const auto* synced = post ? find(*post, "last_synced") : nullptr;
+    const auto path = name + "[" + std::to_string(i) + "]." + terms.name("last_synced");
+    condition += " AND ";
+    if (synced)
+      condition += path + " = " + terms.value(*synced);
+    else
+      condition += "attribute_not_exists(" + path + ")";
+  }
+  return condition;
+}
+
 // One write, which is not done where the item has changed since it was read.
 void modernise(Table& table, const Item& item, const StoredSegment& stored) {
   Terms terms;
   Changes changes;
   std::string condition = is_segment(terms);
-  const auto usage = terms.name("social_media_usage"), followed = terms.name("followed");
-  auto unless_changed = [&](const std::string& name, const Attribute* seen) {
-    condition +=
-        seen ? " AND " + name + " = " + terms.value(*seen) : " AND attribute_not_exists(" + name + ")";
-  };
   auto is_map = [](const Attribute* attribute) {
     return attribute && std::holds_alternative<Item>(attribute->value);
   };
   if (const auto* seen = find(item, "social_media_usage"); !is_map(seen)) {
     Item posts;
     for (const auto& [key, post] : stored.posts) posts.emplace(key, attribute_of_post(post));
+    const auto usage = terms.name("social_media_usage");
     changes.set(usage, terms.value(Attribute{std::move(posts)}));
-    unless_changed(usage, seen);
+    condition += " AND " + is_as_seen(terms, usage, seen);
   }
   if (const auto* seen = find(item, "followed"); !is_map(seen)) {
     auto follow = follow_posts({}, usages_of(stored), now_ms());
     put_hints(table, stored.segment.segment_id, {}, follow);
+    const auto followed = terms.name("followed");
     changes.set(followed, terms.value(attribute_of_followed(follow)));
-    unless_changed(followed, seen);
+    condition += " AND " + is_as_seen(terms, followed, seen);
   }
   const auto version = terms.name("version");
   changes.set(version, "if_not_exists(" + version + ", " + terms.value(std::int64_t{1}) + ")");

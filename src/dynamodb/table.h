@@ -32,7 +32,10 @@ Item item_of(const Key&);
 class Terms {
  public:
   std::string name(std::string_view attribute);  // "#0"; the same name has the same placeholder
-  std::string path(std::string_view outer, std::string_view inner) { return name(outer) + "." + name(inner); }
+  std::string path(std::string_view outer, std::string_view inner) {
+    auto path = name(outer) + ".";
+    return path + name(inner);
+  }
   std::string value(Attribute);  // ":0"
   std::string value(std::string_view value) { return this->value(text(value)); }
   // A template, so that `{true}` is an Attribute and no number.
