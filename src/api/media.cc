@@ -11,6 +11,7 @@
 #include "http/range.h"
 #include "model/segment.h"
 #include "objects/directory.h"
+#include "objects/presign.h"
 
 namespace segments {
 
@@ -90,9 +91,22 @@ std::string content_type_of(const Request& request, const PresignRequest& allowe
   return declared.empty() ? guess_content_type(allowed.key) : std::string(declared);
 }
 
+// An object that lies elsewhere: there each method has an address of its own.
+Response redirect_media(const Request& request, Services& services) {
+  auto allowed = verify_media_url(services.settings.media_secret, request.method, request.target, now_ms());
+  allowed.method = request.method == "HEAD" ? PresignMethod::head : PresignMethod::get;
+  Response response;
+  response.status = 307;
+  set_safe(response);
+  response.set("Location", services.objects.presign(allowed).url);
+  response.set("Cache-Control", "no-store");
+  return response;
+}
+
 }  // namespace
 
 Response send_media(const Request& request, Services& services) {
+  if (!services.directory) return redirect_media(request, services);
   auto& directory = require_directory(services);
   auto allowed = directory.verify(request.method, request.target);
   auto object = directory.open_object(allowed.key);

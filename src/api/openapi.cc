@@ -19,6 +19,8 @@ const char* description_of(int status) {
       return "The ranges that were asked for";
     case 304:
       return "What If-None-Match names is still the newest";
+    case 307:
+      return "The object lies elsewhere, at this address";
     case 400:
       return "The request cannot be read: broken JSON, or a cursor of another list";
     case 401:

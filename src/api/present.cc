@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "describe/encode.h"
+#include "objects/presign.h"
 
 namespace segments {
 
@@ -76,12 +77,33 @@ std::string steady_url(const Request& request, Services& services, std::string_v
   return absolute_url(request, services, services.objects.presign(presign).url);
 }
 
-ReadableUrl readable_url(const Request& request, Services& services, std::string_view key, int expires_in_s,
-                         std::string disposition_text, std::optional<std::string> content_type) {
+namespace {
+
+PresignRequest reading(std::string_view key, int expires_in_s, std::string disposition_text,
+                       std::optional<std::string> content_type) {
   PresignRequest presign{.key = std::string(key), .expires_in_s = expires_in_s};
   presign.disposition = std::move(disposition_text);
   presign.content_type = std::move(content_type);
-  auto presigned = services.objects.presign(presign);
+  return presign;
+}
+
+}  // namespace
+
+ReadableUrl readable_url(const Request& request, Services& services, std::string_view key, int expires_in_s,
+                         std::string disposition_text, std::optional<std::string> content_type) {
+  auto presigned = services.objects.presign(
+      reading(key, expires_in_s, std::move(disposition_text), std::move(content_type)));
+  return {absolute_url(request, services, std::move(presigned.url)), presigned.expires};
+}
+
+ReadableUrl playable_url(const Request& request, Services& services, std::string_view key, int expires_in_s,
+                         std::string disposition_text, std::optional<std::string> content_type) {
+  if (services.objects.traits().get_answers_head)
+    return readable_url(request, services, key, expires_in_s, std::move(disposition_text),
+                        std::move(content_type));
+  auto presigned = sign_media_url(
+      services.settings.media_secret,
+      reading(key, expires_in_s, std::move(disposition_text), std::move(content_type)), now_ms());
   return {absolute_url(request, services, std::move(presigned.url)), presigned.expires};
 }
 

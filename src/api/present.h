@@ -29,6 +29,11 @@ struct ReadableUrl {
 ReadableUrl readable_url(const Request&, Services&, std::string_view key, int expires_in_s,
                          std::string disposition, std::optional<std::string> content_type = std::nullopt);
 
+// The same for players, which ask with HEAD before: where the store's addresses answer GET alone it is one of
+// this program, which redirects either (send_media).
+ReadableUrl playable_url(const Request&, Services&, std::string_view key, int expires_in_s,
+                         std::string disposition, std::optional<std::string> content_type = std::nullopt);
+
 // RFC 6266: `attachment; filename="plain.mp4"; filename*=UTF-8''…`. What no file name may hold is replaced.
 std::string attachment(std::string_view filename);
 std::string inline_disposition(std::string_view filename);

@@ -116,7 +116,7 @@ const std::vector<ApiRoute>& api_routes() {
      .summary = "A background task", .answer = answer_schema<TaskState>("Task")},
 
     {.method = "GET", .pattern = "/media/{key...}", .handler = send_media, .runs = inline_, .access = open, .id = "send_media", .tag = "media",
-     .summary = "An object, by a presigned address; ranges are answered", .content_type = "*/*", .faults = {206, 304, 403, 416}, .headers = {"Range", "If-None-Match", "If-Range"}},
+     .summary = "An object, by a presigned address; ranges are answered", .content_type = "*/*", .faults = {206, 304, 307, 403, 416}, .headers = {"Range", "If-None-Match", "If-Range"}},
     {.method = "PUT", .pattern = "/media/{key...}", .handler = receive_media, .runs = on_pool, .access = open, .id = "receive_media", .tag = "media",
      .summary = "Put an object, or a part of one, by a presigned address", .content_type = "", .faults = {400, 403, 409, 413, 415}},
 
@@ -149,6 +149,9 @@ RouteHandler bind_route(const ApiRoute& route, const std::shared_ptr<Api>& api) 
   bound.method = route.method;
   bound.pattern = route.pattern;
   bound.runs = route.runs;
+  // What asks nobody (/health) is answered by the I/O threads even where the pool is full.
+  bool asks_engines = route.access != Access::open || std::string_view(route.pattern).starts_with("/media/");
+  if (api->services.settings.is_behind_network && asks_engines) bound.runs = Runs::on_pool;
   if (route.waits) bound.waits = route.waits;
   bound.is_public = route.access == Access::open;
   if (auto* receive = std::get_if<std::unique_ptr<BodySink> (*)(const Request&, Services&)>(&route.handler)) {

@@ -225,7 +225,7 @@ Response play_segment(const Request& request, Services& services) {
   auto stored = require_segment(request, services);
   const Segment& segment = stored.segment;
   check_may_read_media(request, segment, services);
-  auto address = readable_url(request, services, segment.s3_key, expires_in,
+  auto address = playable_url(request, services, segment.s3_key, expires_in,
                               inline_disposition(filename_of(segment)), segment.content_type);
   return address_response(
       encode(PlayAddress{segment.segment_id, std::move(address.url), format_time(address.expires)}));

@@ -103,7 +103,7 @@ Response presign_video_url(const Request& request, Services& services) {
     throw invalid_input({{"/bucket_location", "format", fault}});
   std::string video_id = require_own_key(request, services, key);
   if (!services.objects.find_object(key)) throw not_found("object", key);
-  auto readable = readable_url(request, services, key, reading_url_seconds,
+  auto readable = playable_url(request, services, key, reading_url_seconds,
                                inline_disposition(key.substr(key.rfind('/') + 1)));
   return answer(
       VideoUrl{.url = readable.url, .signedUrl = readable.url, .expires_at = format_time(readable.expires)});

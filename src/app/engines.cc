@@ -27,14 +27,16 @@ ServiceSettings make_settings(const Config& config) {
   ServiceSettings settings;
   settings.auth = config.auth;
   settings.auth_secret = load_auth_secret(config);
-  // Derived, so that neither can stand for the other.
+  // Derived, so that none can stand for another.
   settings.cursor_secret = hmac_sha256(settings.auth_secret, "cursors");
+  settings.media_secret = hmac_sha256(settings.auth_secret, "media");
   settings.public_url = config.public_url;
   settings.cors_origins = config.cors_origins;
   for (ExtraType type : config.extra_types) settings.extra_types.push_back(name_of(type));
   settings.max_upload_bytes = config.max_upload_bytes;
   settings.social_syncs_per_minute = config.social_syncs_per_minute;
   settings.requests_per_minute = config.requests_per_minute;
+  settings.is_behind_network = config.store == StoreEngine::dynamodb || config.objects == ObjectsEngine::s3;
   settings.work_dir = work_folder(config);
   settings.media_memory_mb = config.media_memory_mb;
   settings.media_seconds = config.media_seconds;

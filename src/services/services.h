@@ -25,12 +25,14 @@ struct ServiceSettings {
   AuthMode auth = AuthMode::token;
   std::string auth_secret;       // of HS256 tokens
   std::string cursor_secret;
+  std::string media_secret;      // of this program's addresses of objects that lie elsewhere
   std::string public_url;        // "" takes the origin that a request came to
   std::string cors_origins = "*";
   std::vector<std::string> extra_types;  // of SEGMENTS_EXTRA_TYPES: original, thumbnail, audio
   std::int64_t max_upload_bytes = 0;     // of one object
   std::int64_t social_syncs_per_minute = 600;  // by user
   std::int64_t requests_per_minute = 0;        // by user; 0: no limit
+  bool is_behind_network = false;        // records or objects: whoever asks for them waits
   std::string work_dir;                  // for tasks: each makes a folder of its own in it
   int media_memory_mb = 2048;            // of one media process
   int media_seconds = 3600;              // of one media process

@@ -114,9 +114,12 @@ class Server:
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            return Answer(response.status, response.getheaders(), response.read())
+            answer = Answer(response.status, response.getheaders(), response.read())
         finally:
             connection.close()
+        if answer.status == 307:  # followed as browsers do
+            return self.call(method, answer.header("Location"), body, headers, user, timeout)
+        return answer
 
     def upload(self, video, title=None, cutting=None, **more):
         """The client's way: initiate, PUT, complete. The job's id."""
