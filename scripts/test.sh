@@ -94,6 +94,9 @@ if [ "$quick" != --quick ]; then build_others & builder=$!; renice -n 10 -p $bui
 step "end to end"
 run_pytest tests/e2e -n 2 --dist loadfile
 
+step "end to end, on DynamoDB, S3 and Redis"
+SEGMENTS_TEST_ENGINES=cloud run_pytest tests/e2e -n 2 --dist loadfile
+
 step "deployment"
 run_pytest tests/cloud
 
