@@ -67,7 +67,7 @@ ItemPage page_in(const boost::json::object& body) {
 // Full jitter, as after a throttled call.
 void wait_before_batch(int idle) {
   thread_local std::minstd_rand engine(std::random_device{}());
-  std::uniform_int_distribution<int> some(0, 50 << std::min(idle, 6));
+  std::uniform_int_distribution<int> some(0, 50 << std::min(idle, 4));
   std::this_thread::sleep_for(std::chrono::milliseconds(some(engine)));
 }
 
