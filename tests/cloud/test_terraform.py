@@ -11,10 +11,9 @@ import subprocess
 import pytest
 
 import hcl
+from conftest import BINARY, ROOT, clean_environment
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "terraform"
-BINARY = pathlib.Path(os.environ.get("SEGMENTS_BINARY", ROOT / "build/release/segments"))
 PLUGINS = pathlib.Path(os.environ.get("SEGMENTS_TEST_TERRAFORM_PLUGINS", "/opt/tf-plugins"))
 # What only `segments admin table` asks, by the operator's own keys.
 ADMIN_CALLS = {"CreateTable", "UpdateTimeToLive", "UpdateContinuousBackups", "DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups"}
@@ -148,7 +147,7 @@ def test_versions_are_pinned(blocks):
 # --- One truth ---
 
 def test_the_table_is_the_one_that_the_program_makes(blocks):
-    shown = subprocess.run([BINARY, "admin", "table", "show"], capture_output=True, text=True, timeout=60)
+    shown = subprocess.run([BINARY, "admin", "table", "show"], capture_output=True, text=True, timeout=60, env=clean_environment())
     assert shown.returncode == 0, shown.stderr
     wanted = json.loads(shown.stdout)
     (table,) = resources(blocks, "aws_dynamodb_table").values()
