@@ -94,6 +94,9 @@ done_with "tools: $("$binary" version)$([ -n "$skip_terraform" ] || terraform ve
 # Stand-ins and this machine's own engines take the environment as it is.
 if [ -n "$endpoint_url" ]; then
   export AWS_ENDPOINT_URL=$endpoint_url SEGMENTS_STORE=${SEGMENTS_STORE:-dynamodb} SEGMENTS_OBJECTS=${SEGMENTS_OBJECTS:-s3} SEGMENTS_QUEUE=${SEGMENTS_QUEUE:-redis}
+  # One for the server, the worker and the token, for as long as this takes.
+  [ -n "${SEGMENTS_AUTH_SECRET:-}" ] || SEGMENTS_AUTH_SECRET=$(head -c 24 /dev/urandom | base64)
+  export SEGMENTS_AUTH_SECRET
 fi
 
 step "Identity"

@@ -64,6 +64,8 @@ def engines_of_aws(tmp_path_factory):
         # One pair of keys for both services, as an account has it.
         dynamodb.control("POST", "credentials", {"access_key": s3.access_key, "secret_key": s3.secret_key})
         bucket = f"deploy-{uuid.uuid4().hex}"
-        boto3.client("s3", region_name=s3.region, endpoint_url=s3.endpoint, aws_access_key_id=s3.access_key, aws_secret_access_key=s3.secret_key,
-                     config=Config(s3={"addressing_style": "path"})).create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": s3.region})
+        client = boto3.client("s3", region_name=s3.region, endpoint_url=s3.endpoint, aws_access_key_id=s3.access_key, aws_secret_access_key=s3.secret_key,
+                              config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 8, "mode": "standard"}))
+        with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):  # an attempt that nobody heard the answer of
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": s3.region})
         yield dynamodb, s3, bucket
