@@ -7,11 +7,11 @@ namespace segments::dynamodb {
 namespace {
 
 // The user's length stands before it, so that no two pairs of user and key are the same text.
-Key key_of(const IdempotencyKey& key) {
+Key key_of_request(const IdempotencyKey& key) {
   return {"#key#" + std::to_string(key.user_id.size()) + "#" + key.user_id + "#" + key.key, "#KEY"};
 }
 
-Item item_of(const Key& key, const KeptRequest& request, bool is_done, Millis now) {
+Item make_request_item(const Key& key, const KeptRequest& request, bool is_done, Millis now) {
   Item item = item_of(key);
   item["id"] = text(request.id);
   item["fingerprint"] = text(request.fingerprint);
@@ -33,14 +33,15 @@ KeptRequest read_request(const Item& item) {
 }  // namespace
 
 KeptRequest begin_request(Table& table, const IdempotencyKey& by, const Segment& segment, Millis now) {
-  const Key key = key_of(by);
+  const Key key = key_of_request(by);
   KeptRequest ours{.id = make_id(), .fingerprint = by.fingerprint, .segment = segment, .is_ours = true};
   for (;;) {
     // DynamoDB removes what has expired when it finds the time, which can take days.
     Terms terms;
     auto free = "attribute_not_exists(" + terms.name("id") + ") OR " + terms.name("expires_at") +
                 " <= " + terms.value(now / 1'000);
-    auto written = table.put({.item = item_of(key, ours, false, now), .condition = free, .terms = terms});
+    auto written =
+        table.put({.item = make_request_item(key, ours, false, now), .condition = free, .terms = terms});
     if (written.is_done) return ours;
     auto item = table.get(key, true);
     if (!item) continue;  // it was forgotten since
@@ -51,18 +52,18 @@ KeptRequest begin_request(Table& table, const IdempotencyKey& by, const Segment&
 }
 
 void finish_request(Table& table, const IdempotencyKey& by, const KeptRequest& request, Millis now) {
-  const Key key = key_of(by);
+  const Key key = key_of_request(by);
   Terms terms;
   const auto id = terms.name("id");
   auto is_the_same = "attribute_not_exists(" + id + ") OR " + id + " = " + terms.value(request.id);
-  table.put({.item = item_of(key, request, true, now), .condition = is_the_same, .terms = terms});
+  table.put({.item = make_request_item(key, request, true, now), .condition = is_the_same, .terms = terms});
 }
 
 void forget_request(Table& table, const IdempotencyKey& by, const KeptRequest& request) {
   Terms terms;
   auto is_the_same = terms.name("id") + " = " + terms.value(request.id) + " AND " + terms.name("state") +
                      " = " + terms.value("pending");
-  table.remove({.key = key_of(by), .condition = is_the_same, .terms = terms});
+  table.remove({.key = key_of_request(by), .condition = is_the_same, .terms = terms});
 }
 
 }  // namespace segments::dynamodb

@@ -99,7 +99,7 @@ class SegmentFaults : public testing::Test {
     }
   }
   void post(int client, int i, Known& known) {
-    const std::string post_id = std::to_string(client) + "x" + std::to_string(i / 16);
+    const std::string post_id = std::to_string(client) + "x" + std::to_string(i / 8 % 4);
     persist([&] {
       stores_.store.link_post(shared_, "ann", contract::make_post(SocialMediaPlatform::tiktok, post_id));
     });

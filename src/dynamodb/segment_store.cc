@@ -23,7 +23,7 @@ void check_version(const StoredSegment& stored, std::optional<std::int64_t> if_v
     throw Error(ErrorKind::precondition_failed, "The segment was changed by somebody else meanwhile.");
 }
 
-constexpr std::size_t most_write_ids = 4;
+constexpr std::size_t write_ids_kept = 4;
 
 // A new version of what was read: not where there is another already.
 bool write_version(Table& table, const StoredSegment& seen, const Segment& next,
@@ -31,7 +31,7 @@ bool write_version(Table& table, const StoredSegment& seen, const Segment& next,
   const Key key = *key_of_segment(seen.segment.segment_id);
   std::vector<std::string> write_ids{make_id()};
   for (const auto& id : seen.write_ids)
-    if (write_ids.size() < most_write_ids) write_ids.push_back(id);
+    if (write_ids.size() < write_ids_kept) write_ids.push_back(id);
   const Item whole = item_of(next);
   Terms terms;
   Changes changes;
