@@ -73,7 +73,7 @@ Item video_item_of(const Item& old, const std::string& user_id) {
   }
   Item item = make_item(*stored);
   item.erase("revision");
-  item.erase("write_id");
+  item.erase("write_ids");
   add_others<Video, Segment>(old, item);
   return item;
 }

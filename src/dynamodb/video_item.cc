@@ -39,7 +39,7 @@ std::optional<StoredVideo> read_video(const Item& item) {
   fill_in(item, stored.video);
   stored.task_arguments = text_of(item, "task_arguments");
   stored.revision = integer_of(item, "revision");
-  stored.write_id = text_of(item, "write_id");
+  if (const auto* ids = find(item, "write_ids")) read_attribute(stored.write_ids, *ids);
   return stored;
 }
 
@@ -49,7 +49,7 @@ Item make_item(const StoredVideo& stored) {
   item["owner"] = text(stored.video.user_id);
   item["claimed"] = {true};
   item["revision"] = number(stored.revision);
-  item["write_id"] = text(stored.write_id);
+  item["write_ids"] = *attribute_of(stored.write_ids);
   if (!stored.task_arguments.empty()) item["task_arguments"] = text(stored.task_arguments);
   return item;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dynamodb/table.h"
 #include "model/video.h"
@@ -16,7 +17,8 @@ struct StoredVideo {
   Video video;
   std::string task_arguments;
   std::int64_t revision = 0;  // one higher with each write of the video
-  std::string write_id;       // of the last of them
+  // Of the last of them, the newest first: whose answer was lost finds its own here.
+  std::vector<std::string> write_ids = {};
 };
 
 // std::nullopt for an item that is only a claim, or what a removed video has left.

@@ -17,6 +17,8 @@ namespace segments::dynamodb {
 namespace {
 
 constexpr int most_conflicts = 100;
+// So many others may write a video before one whose answer was lost looks whether its own write is there.
+constexpr std::size_t most_write_ids = 8;
 
 // What DynamoDB takes as a key.
 bool may_be_key(std::string_view video_id) {
@@ -47,6 +49,11 @@ void wait_after_conflict(int conflicts) {
   thread_local std::minstd_rand engine(std::random_device{}());
   std::uniform_int_distribution<int> some(0, 5 << std::min(conflicts, 6));
   std::this_thread::sleep_for(std::chrono::milliseconds(some(engine)));
+}
+
+bool has_write(const std::optional<Item>& item, const std::string& write_id) {
+  auto stored = item ? read_video(*item) : std::nullopt;
+  return stored && std::ranges::find(stored->write_ids, write_id) != stored->write_ids.end();
 }
 
 struct Listed {
@@ -126,15 +133,15 @@ std::optional<Video> DynamoVideoStore::find_video(std::string_view video_id) {
 
 bool DynamoVideoStore::create_video(const Video& video, std::string_view task_arguments) {
   if (!task_arguments.empty()) put_waiting_hint(table_, video.video_id);
-  const StoredVideo stored{video, std::string(task_arguments), 1, make_id()};
+  const std::string write_id = make_id();
+  const StoredVideo stored{video, std::string(task_arguments), 1, {write_id}};
   Terms terms;
   const auto owner = terms.name("owner");
   auto condition = "attribute_not_exists(" + terms.name("upload_date") + ") AND (attribute_not_exists(" +
                    owner + ") OR " + owner + " = " + terms.value(video.user_id) + ")";
   auto written = table_.put({.item = make_item(stored), .condition = std::move(condition), .terms = terms});
   if (written.is_done || !written.may_be_ours) return written.is_done;
-  auto item = table_.get(video_key(video.video_id), true);
-  return item && text_of(*item, "write_id") == stored.write_id;
+  return has_write(table_.get(video_key(video.video_id), true), write_id);
 }
 
 std::vector<WaitingVideo> DynamoVideoStore::list_waiting_videos(Millis before, std::string_view after,
@@ -196,8 +203,11 @@ bool DynamoVideoStore::write(const StoredVideo& before, const Members& members) 
   Terms terms;
   Changes changes;
   const auto revision = terms.name("revision"), write_id = make_id();
+  auto write_ids = before.write_ids;
+  write_ids.insert(write_ids.begin(), write_id);
+  write_ids.resize(std::min(write_ids.size(), most_write_ids));
   changes.set(revision, terms.value(before.revision + 1));
-  changes.set(terms.name("write_id"), terms.value(write_id));
+  changes.set(terms.name("write_ids"), terms.value(*attribute_of(write_ids)));
   for (const auto& [name, attribute] : members) changes.put(terms, terms.name(name), attribute);
   // The earlier service's videos have no revision.
   auto condition = before.revision == 0 ? "attribute_not_exists(" + revision + ")"
@@ -209,8 +219,7 @@ bool DynamoVideoStore::write(const StoredVideo& before, const Members& members) 
                                 .terms = std::move(terms),
                                 .repeat = Repeat::safe});
   if (written.is_done || !written.may_be_ours) return written.is_done;
-  auto item = table_.get(video_key(before.video.video_id), true);
-  return item && text_of(*item, "write_id") == write_id;
+  return has_write(table_.get(video_key(before.video.video_id), true), write_id);
 }
 
 bool DynamoVideoStore::change_video(std::string_view video_id,

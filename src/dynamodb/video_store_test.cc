@@ -20,7 +20,7 @@ namespace {
 using contract::make_progress;
 using contract::make_video;
 
-constexpr Millis hour_ms = 3'600'000;
+constexpr Millis one_hour_ms = 3'600'000;
 const Millis uploaded = *parse_time("2026-11-22T10:00:00.000Z");
 
 class DynamoVideos : public testing::Test {
@@ -107,9 +107,25 @@ TEST_F(DynamoVideos, ManyWhoMoveOneJobAllSucceedAndItNeverFallsBack) {
   EXPECT_EQ(last, 29);
 }
 
+TEST_F(DynamoVideos, OneOfManyEndsAJobThoughAnswersAreLost) {
+  store.create_video(make_video("v1"), "");
+  fault(R"({"kind":"reset","operation":"UpdateItem","done":true,"times":4})");
+  contract::run_at_once(
+      12, [&](int i) { EXPECT_TRUE(store.put_progress(make_progress("v1", "uploading", i), false)); });
+  EXPECT_EQ(events.types().size(), 12u);
+  engines::dynamodb().as_new();
+  fault(R"({"kind":"reset","operation":"UpdateItem","done":true,"times":2})");
+  std::atomic<int> ended = 0;
+  contract::run_at_once(12, [&](int i) {
+    ended += store.put_progress(make_progress("v1", i % 2 ? "cancelled" : "completed", 100), false);
+  });
+  EXPECT_EQ(ended, 1);
+  EXPECT_EQ(events.types().size(), 13u);
+}
+
 TEST_F(DynamoVideos, AHintWithoutItsVideoIsDroppedWhenItsWriterMustBeGone) {
   put_waiting_hint(table, "young");
-  put_old_waiting_hint("old", hour_ms);
+  put_old_waiting_hint("old", one_hour_ms);
   EXPECT_TRUE(waiting().empty());
   EXPECT_TRUE(has_waiting_hint("young")) << "its writer may yet write the video";
   EXPECT_FALSE(has_waiting_hint("old"));
@@ -120,7 +136,7 @@ TEST_F(DynamoVideos, AHintWithoutItsVideoIsDroppedWhenItsWriterMustBeGone) {
 TEST_F(DynamoVideos, AVideoThatWaitsAgainIsFoundAgain) {
   store.create_video(make_video("v1"), "{}");
   EXPECT_TRUE(store.put_progress(make_progress("v1", "failed", 1), false));
-  put_old_waiting_hint("v1", hour_ms);
+  put_old_waiting_hint("v1", one_hour_ms);
   EXPECT_TRUE(waiting().empty());
   EXPECT_FALSE(has_waiting_hint("v1"));
   EXPECT_TRUE(store.put_progress(make_progress("v1", "queued", 0), true));
@@ -128,7 +144,7 @@ TEST_F(DynamoVideos, AVideoThatWaitsAgainIsFoundAgain) {
 }
 
 TEST_F(DynamoVideos, APageOfStaleHintsHidesNothing) {
-  for (int i = 0; i < 30; ++i) put_old_waiting_hint("a" + std::to_string(100 + i), hour_ms);
+  for (int i = 0; i < 30; ++i) put_old_waiting_hint("a" + std::to_string(100 + i), one_hour_ms);
   for (const char* id : {"b1", "b2", "b3"}) {
     auto video = make_video(id);
     video.upload_date = format_time(uploaded);

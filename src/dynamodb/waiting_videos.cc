@@ -10,10 +10,10 @@
 namespace segments::dynamodb {
 namespace {
 
-constexpr std::string_view partition = "#waiting";
+constexpr std::string_view waiting_partition = "#waiting";
 // Longer than a write with all its retries takes, and clocks differ.
-constexpr Millis grace_ms = 300'000;
-constexpr std::size_t largest_page = 1'000;
+constexpr Millis waiting_grace_ms = 300'000;
+constexpr std::size_t largest_waiting_page = 1'000;
 
 // Unless it was written anew since it was read.
 void drop_hint(Table& table, const Item& hint) {
@@ -38,8 +38,9 @@ std::map<std::string, StoredVideo> find_videos(Table& table, const std::vector<I
 }  // namespace
 
 void put_waiting_hint(Table& table, std::string_view video_id) {
-  table.put(
-      {.item = {{"video_id", text(partition)}, {"segment_id", text(video_id)}, {"hint", text(make_id())}}});
+  table.put({.item = {{"video_id", text(waiting_partition)},
+                      {"segment_id", text(video_id)},
+                      {"hint", text(make_id())}}});
 }
 
 std::vector<WaitingVideo> list_waiting_videos(Table& table, Millis before, std::string_view after,
@@ -47,21 +48,21 @@ std::vector<WaitingVideo> list_waiting_videos(Table& table, Millis before, std::
   std::vector<WaitingVideo> waiting;
   const auto stored_before = format_time(before);
   Query query{.condition = {}};
-  query.condition = query.terms.name("video_id") + " = " + query.terms.value(partition);
+  query.condition = query.terms.name("video_id") + " = " + query.terms.value(waiting_partition);
   query.is_strong = true;
-  query.limit = static_cast<int>(std::min(limit, largest_page));
-  if (!after.empty()) query.from = item_of(Key{std::string(partition), std::string(after)});
+  query.limit = static_cast<int>(std::min(limit, largest_waiting_page));
+  if (!after.empty()) query.from = item_of(Key{std::string(waiting_partition), std::string(after)});
   while (waiting.size() < limit) {
     auto page = table.query(query);
     const auto videos = find_videos(table, page.items);
-    const std::string young = make_id(std::max<Millis>(now_ms() - grace_ms, 0));
+    const std::string young = make_id(std::max<Millis>(now_ms() - waiting_grace_ms, 0));
     for (const auto& hint : page.items) {
       auto at = videos.find(text_of(hint, "segment_id"));
       if (at == videos.end() || !is_waiting(at->second)) {
         if (text_of(hint, "hint") < young) drop_hint(table, hint);
         continue;
       }
-      const auto& [video, arguments, revision, write_id] = at->second;
+      const auto& [video, arguments, revision, write_ids] = at->second;
       if (video.upload_date < stored_before && waiting.size() < limit)
         waiting.push_back({video.video_id, video.user_id, arguments});
     }
