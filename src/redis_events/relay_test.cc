@@ -255,8 +255,10 @@ class RelayProcesses {
     std::minstd_rand random(7);
     pid_t relays[2] = {start(file, url), start(file, url)};
     for (int i = 0;; ++i) {
-      // Not to wait for anything: it chooses where in its work a relay is hit.
-      usleep(std::uniform_int_distribution<int>(1'000, 120'000)(random));
+      // Not to wait for anything: it chooses where in its work a relay is hit. Once the test has seen what it
+      // counts they live longer and longer, so that they come to an end on a slow machine, too.
+      int longest_us = 120'000 + 4'000 * std::max(0, i - 60);
+      usleep(static_cast<useconds_t>(std::uniform_int_distribution<int>(1'000, longest_us)(random)));
       kill(relays[i % 2], SIGKILL);
       waitpid(relays[i % 2], nullptr, 0);
       relays[i % 2] = start(file, url);

@@ -106,7 +106,7 @@ int run_worker_role(const char* file, const char* work_dir) {
   WorkerOptions options{.name = "worker@doomed",
                         .slots = 2,
                         .slot_command = {"/proc/self/exe", "slot"},
-                        .lease_ms = 1000,
+                        .lease_ms = 5'000,
                         .poll_ms = 10,
                         .work_dir = work_dir};
   std::atomic<Millis> stop = 0;

@@ -53,7 +53,7 @@ class Folder {
 // Waits for what must come; what never comes is a failure.
 template <class F>
 testing::AssertionResult comes_true(F&& condition) {
-  auto until = steady_ms() + 30'000;
+  auto until = steady_ms() + 60'000;
   while (!condition()) {
     if (steady_ms() > until) return testing::AssertionFailure() << "it never came true";
     usleep(2000);

@@ -231,19 +231,19 @@ TEST_F(WorkerControlsTest, terminating_what_waits_in_a_slot_kills_nobody) {
 }
 
 TEST_F(WorkerControlsTest, time_limits_of_a_name_replace_the_tasks_own) {
-  controls.set_time_limits("hang", {.hard_s = 1});
+  controls.set_time_limits("hang", {.hard_s = 3});
   start();
   enqueue("hang", "hard", 0, 600);
   hanging();
   ASSERT_TRUE(becomes("hard", TaskStatus::FAILURE));
-  EXPECT_EQ(state_of("hard").error, "The task ran longer than its 1 s.");
+  EXPECT_EQ(state_of("hard").error, "The task ran longer than its 3 s.");
   EXPECT_TRUE(comes_true([&] { return diary.end_of("hard").ending == RunEnding::time_limit; }));
   fs::remove(trace());
-  controls.set_time_limits("hang", {.soft_s = 1, .hard_s = 0});
+  controls.set_time_limits("hang", {.soft_s = 3, .hard_s = 0});
   enqueue("hang", "soft", 0, 600);
   hanging();
   ASSERT_TRUE(becomes("soft", TaskStatus::FAILURE));
-  EXPECT_EQ(state_of("soft").error, "The task ran longer than its soft limit of 1 s.");
+  EXPECT_EQ(state_of("soft").error, "The task ran longer than its soft limit of 3 s.");
 }
 
 TEST_F(WorkerControlsTest, it_can_be_stopped) {

@@ -26,12 +26,12 @@ TEST_F(WorkerTest, a_crash_costs_a_retry) {
 
 TEST_F(WorkerTest, past_its_time_limit_a_run_is_killed_with_all_that_it_started) {
   start();
-  enqueue("hang", "h", 3, 1);
+  enqueue("hang", "h", 3, 3);
   auto pids = hanging();
   ASSERT_TRUE(becomes("h", TaskStatus::FAILURE));
   EXPECT_FALSE(pids.one_alive()) << "the end is told when it is one";
   EXPECT_EQ(state_of("h").retries, 0) << "it would only hang again";
-  EXPECT_EQ(state_of("h").error, "The task ran longer than its 1 s.");
+  EXPECT_EQ(state_of("h").error, "The task ran longer than its 3 s.");
   EXPECT_TRUE(is_given_up("h"));
   EXPECT_TRUE(work_dir_is_empty());
   enqueue("ok", "next");

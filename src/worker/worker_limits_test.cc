@@ -9,30 +9,30 @@ TEST_F(WorkerTest, at_its_soft_time_limit_a_run_is_asked_to_end) {
   options.observer = &diary;
   start();
   auto limited = task("hang", "h", trace());
-  limited.soft_time_limit_s = 1;
+  limited.soft_time_limit_s = 3;
   queue->enqueue(limited);
   auto pids = hanging();
   ASSERT_TRUE(becomes("h", TaskStatus::FAILURE));
   EXPECT_FALSE(pids.one_alive());
-  EXPECT_EQ(state_of("h").error, "The task ran longer than its soft limit of 1 s.");
+  EXPECT_EQ(state_of("h").error, "The task ran longer than its soft limit of 3 s.");
   EXPECT_EQ(state_of("h").retries, 0);
   EXPECT_TRUE(is_given_up("h"));
   stop();
   EXPECT_EQ(diary.end_of("h").ending, RunEnding::soft_time_limit);
   EXPECT_EQ(diary.end_of("h").error, state_of("h").error);
-  EXPECT_GE(diary.end_of("h").runtime_s, 1);
+  EXPECT_GE(diary.end_of("h").runtime_s, 3);
 }
 
 TEST_F(WorkerTest, who_does_not_end_when_asked_is_killed_at_the_hard_limit) {
   start();
   auto limited = task("stubborn", "s", trace());
-  limited.soft_time_limit_s = 1;
-  limited.time_limit_s = 2;
+  limited.soft_time_limit_s = 3;
+  limited.time_limit_s = 5;
   queue->enqueue(limited);
   auto pids = hanging();
   ASSERT_TRUE(becomes("s", TaskStatus::FAILURE));
   EXPECT_FALSE(pids.one_alive());
-  EXPECT_EQ(state_of("s").error, "The task ran longer than its soft limit of 1 s.") << "that came first";
+  EXPECT_EQ(state_of("s").error, "The task ran longer than its soft limit of 3 s.") << "that came first";
 }
 
 TEST_F(WorkerTest, an_observer_is_told_of_every_ending_once) {

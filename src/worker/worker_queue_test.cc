@@ -4,7 +4,7 @@
 namespace segments {
 
 TEST_F(WorkerTest, a_run_whose_lease_was_lost_is_killed_and_says_nothing) {
-  options.lease_ms = 600;
+  options.lease_ms = 4'000;
   start();
   enqueue("hang", "h");
   auto pids = hanging();
