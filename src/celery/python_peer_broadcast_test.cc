@@ -33,6 +33,7 @@ TEST(PythonPeer, ReadsOurEvents) {
   raws.push_back(encode_task_multi(events));
   raws.push_back(encode_event(worker_event(WorkerEvent::heartbeat, next(), figures)));
   auto lines = run_python(R"py(
+import time
 from celery.events.state import State
 state = State()
 keys = {}
@@ -40,7 +41,7 @@ for raw in lines:
     message = read_message(raw)
     body = message.payload
     for event in body if isinstance(body, list) else [body]:
-        event['local_received'] = event['timestamp']
+        event['local_received'] = time.time()
         assert isinstance(event['clock'], int) and isinstance(event['utcoffset'], int) and isinstance(event['timestamp'], float)
         assert message.headers['hostname'] == event['hostname']
         keys[event['type']] = sorted(event)
