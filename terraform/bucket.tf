@@ -52,8 +52,17 @@ resource "aws_s3_bucket_cors_configuration" "media" {
 
   cors_rule {
     allowed_headers = ["*"]
-    allowed_methods = ["GET", "HEAD", "PUT"]
+    allowed_methods = ["PUT"]
     allowed_origins = var.cors_origins
+    expose_headers  = ["ETag"]
+    max_age_seconds = 3000
+  }
+
+  # Players come here by a redirect of the API's, so that their origin is `null`; the address is what lets them in.
+  cors_rule {
+    allowed_headers = ["*"]
+    allowed_methods = ["GET", "HEAD"]
+    allowed_origins = ["*"]
     expose_headers  = ["ETag", "Content-Length", "Content-Range", "Accept-Ranges"]
     max_age_seconds = 3000
   }
