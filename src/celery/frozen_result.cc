@@ -51,9 +51,12 @@ Json freeze_chain(Json& chain) {
 }
 
 Json freeze_chord(Json& chord) {
+  // First: what is put into the chord moves what is in it already.
+  const auto own_id = freeze_id(chord);
   auto& kwargs = member_of(chord, "kwargs");
+  if (!kwargs.at("body").is_object()) throw UnusableSignature{"A chord has no body."};
   auto& body = member_of(kwargs, "body");
-  if (id_of(body).empty()) options_of(body).put("task_id", freeze_id(chord));
+  if (id_of(body).empty()) options_of(body).put("task_id", own_id);
   auto result = freeze(body);
   if (!kwargs.at("header").is_object())
     kwargs.put("header", make_group(tasks_of(kwargs.at("header")), make_uuid()));
