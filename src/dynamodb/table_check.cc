@@ -65,7 +65,8 @@ class Check {
     check_settings();
     check_expiry(answers.expiry);
     check_backups(answers.backups);
-    std::ranges::stable_partition(found_, [](const auto& one) { return one.is_needed; });
+    // Not the one of ranges, whose answer clang 14 cannot compile.
+    std::stable_partition(found_.begin(), found_.end(), [](const auto& one) { return one.is_needed; });
   }
   std::vector<Difference> take() { return std::move(found_); }
 
