@@ -15,6 +15,9 @@ if [ ! -d "$out" ]; then
   trap 'rm -rf "$scratch"' EXIT
   cp package.json package-lock.json "$scratch"
   echo "fetching dynalite" >&2
+  # Node brings its own list of authorities; the system's may hold one more, of the network's own.
+  : "${NODE_EXTRA_CA_CERTS:=/etc/ssl/certs/ca-certificates.crt}"
+  [ -r "$NODE_EXTRA_CA_CERTS" ] && export NODE_EXTRA_CA_CERTS
   if ! (cd "$scratch" && /usr/bin/node /usr/bin/npm ci --ignore-scripts --no-audit --no-fund) >"$scratch/log" 2>&1; then
     cat "$scratch/log" >&2
     exit 1
