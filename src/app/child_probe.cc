@@ -34,6 +34,12 @@ struct ProbeAnswer {
 };
 BOOST_DESCRIBE_STRUCT(ProbeAnswer, (), (media, kind, error))
 
+// Addresses are signed: who knows one may read the object.
+constexpr const char* location_variable = "MEDIA_LOCATION";
+std::string without_signature(const std::string& location) {
+  return location.substr(0, location.find('?'));
+}
+
 // Codecs may have written lines of their own before.
 std::string last_line(std::string text) {
   while (text.ends_with('\n')) text.pop_back();
@@ -45,8 +51,9 @@ MediaInfo read_answer(const ChildResult& result, const std::string& location) {
   if (result.exit_code == 0) answer = decode<ProbeAnswer>(std::string_view(last_line(result.errors)));
   if (answer && answer->media) return *answer->media;
   if (answer && answer->kind) throw Error(*answer->kind, answer->error);
-  log_warning("media.probe_died",
-              {{"location", location}, {"signal", result.signal}, {"timed_out", result.timed_out}});
+  log_warning("media.probe_died", {{"location", without_signature(location)},
+                                   {"signal", result.signal},
+                                   {"timed_out", result.timed_out}});
   throw Error(ErrorKind::invalid, result.timed_out ? "The file takes too long to read; it is no usable video."
                                                    : "The file is damaged; it is no usable video.");
 }
@@ -84,12 +91,15 @@ Probe make_child_probe(const Config& config) {
 #endif
   limits.seconds = std::min(probe_seconds, config.media_seconds);
   auto probe = [limits](const std::string& location) {
-    return read_answer(run_child({own_program(), "media-probe", location}, "", limits), location);
+    return read_answer(run_child({own_program(), "media-probe"}, "", limits, {},
+                                 std::string(location_variable) + "=" + location),
+                       location);
   };
   return take_turns(probe, probes_at_once, longest_wait);
 }
 
-int run_media_probe(const std::string& location) {
+int run_media_probe() {
+  std::string location = find_environment(location_variable).value_or("");
   ProbeAnswer answer;
   try {
     answer.media = probe_media(location);

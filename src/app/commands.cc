@@ -228,7 +228,7 @@ int print_help(const std::string& command) {
 
 int dispatch(const std::vector<std::string>& arguments) {
   std::string command = arguments.empty() ? "" : arguments[0];
-  if (command == "media-probe" && arguments.size() == 2) return run_media_probe(arguments[1]);
+  if (command == "media-probe" && arguments.size() == 1) return run_media_probe();
   if (command == "--help" || command == "-h" || command == "help") return print_help("");
   if (std::any_of(arguments.begin(), arguments.end(),
                   [](const auto& a) { return a == "--help" || a == "-h"; }))

@@ -77,7 +77,7 @@ std::string find_program(const std::string& name) {
 struct Launch {
   std::string program;
   std::vector<char*> arguments;
-  std::array<char*, 4> environment;
+  std::array<char*, 5> environment;
   const char* directory;
   ChildLimits limits;
   pid_t parent;
@@ -191,22 +191,23 @@ ChildResult await_end(pid_t child, int errors, const ChildLimits& limits, const 
 }  // namespace
 
 ChildResult run_child(const std::vector<std::string>& command, const std::string& directory,
-                      const ChildLimits& limits, std::stop_token stop) {
+                      const ChildLimits& limits, std::stop_token stop, const std::string& variable) {
   static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
   static char locale[] = "LC_ALL=C.UTF-8";
   // Every arena of glibc's reserves 64 MB of addresses, which the limit would count.
   static char arenas[] = "MALLOC_ARENA_MAX=4";
   Pipe errors = make_pipe(), failed = make_pipe();
   Descriptor null = above_standard(Descriptor(open("/dev/null", O_RDWR | O_CLOEXEC)));
-  Launch launch{find_program(command.at(0)),
-                {},
-                {path, locale, arenas, nullptr},
-                directory.c_str(),
-                limits,
-                getpid(),
-                null.get(),
-                errors.write.get(),
-                failed.write.get()};
+  Launch launch{
+      find_program(command.at(0)),
+      {},
+      {path, locale, arenas, variable.empty() ? nullptr : const_cast<char*>(variable.c_str()), nullptr},
+      directory.c_str(),
+      limits,
+      getpid(),
+      null.get(),
+      errors.write.get(),
+      failed.write.get()};
   for (const auto& argument : command) launch.arguments.push_back(const_cast<char*>(argument.c_str()));
   launch.arguments.push_back(nullptr);
 

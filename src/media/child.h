@@ -1,6 +1,6 @@
 // A program run to its end as a child of ours, within limits. It stays in our process group, so that killing
 // the group kills it; it also dies when the thread that started it does. Nothing of ours is inherited but the
-// limits: no descriptors, no environment. Any thread may call it.
+// limits: no descriptors, and of the environment only what is given. Any thread may call it.
 #pragma once
 
 #include <stop_token>
@@ -24,8 +24,9 @@ struct ChildResult {
 };
 
 // command[0] is looked up in /usr/local/bin, /usr/bin and /bin. It runs in `directory`, or in ours when that
-// is empty. Throws Error{internal} when the program cannot be started.
+// is empty. `variable`, as NAME=VALUE, is for what other users of the machine are not to see: a command line
+// is everybody's to read. Throws Error{internal} when the program cannot be started.
 ChildResult run_child(const std::vector<std::string>& command, const std::string& directory,
-                      const ChildLimits&, std::stop_token = {});
+                      const ChildLimits&, std::stop_token = {}, const std::string& variable = "");
 
 }  // namespace segments
