@@ -1,5 +1,7 @@
 #include "app/config.h"
 
+#include <unistd.h>
+
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
@@ -185,7 +187,17 @@ TEST(Config, EnvFileTakesQuotesCommentsAndExport) {
   EXPECT_EQ(faults[1].pointer, ".env line 2");
 }
 
+// A test run has variables of its own, which are no settings.
+void forget_environment() {
+  std::vector<std::string> names;
+  for (char** entry = environ; *entry; ++entry)
+    if (std::string_view(*entry).starts_with("SEGMENTS_"))
+      names.push_back(std::string(*entry).substr(0, std::string_view(*entry).find('=')));
+  for (const auto& name : names) unsetenv(name.c_str());
+}
+
 TEST(Config, ChildrenReadWhatWasExported) {
+  forget_environment();
   Config config = read(
       {},
       {{"PORT", "1234"}, {"SEGMENTS_AUTH_NONE_ANYWHERE", "yes"}, {"SEGMENTS_EXTRA_TYPES", "audio,original"}});
