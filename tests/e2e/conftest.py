@@ -203,14 +203,16 @@ LONGEST = ("test_redis_crash", "test_crash", "test_main_job")
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "embedded: about the embedded engines, or about servers whose engines the test chooses itself")
+    config.addinivalue_line("markers", "cloud: about DynamoDB, S3 and Redis together")
 
 
 def pytest_collection_modifyitems(config, items):
     # Files that take long first, so that none is left to run alone where several are run at a time.
     items.sort(key=lambda item: LONGEST.index(item.module.__name__) if item.module.__name__ in LONGEST else len(LONGEST))
-    if CLOUD:
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("embedded")])
-        items[:] = [item for item in items if not item.get_closest_marker("embedded")]
+    # With SEGMENTS_TEST_ENGINES=cloud all that is not about the embedded engines, without it all that is not about the cloud's.
+    others = "embedded" if CLOUD else "cloud"
+    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(others)])
+    items[:] = [item for item in items if not item.get_closest_marker(others)]
 
 
 @pytest.fixture(scope="session")
