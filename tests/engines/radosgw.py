@@ -34,6 +34,8 @@ osd crush update on start = false
 osd class update on start = false
 mon allow pool size one = true
 mon max pg per osd = 2000
+# What may be read is leased for 0.8 of this, and a lone OSD that was held up for longer never reads again.
+osd heartbeat grace = 86400
 mon data avail crit = 1
 paxos min wait = 0
 paxos propose interval = 0.01
