@@ -90,14 +90,7 @@ Key segment_key(const std::string& segment_id) {
 std::map<Key, Item> find_segments(Table& table, const std::vector<std::string>& segment_ids) {
   std::vector<Key> keys;
   for (const auto& segment_id : segment_ids) keys.push_back(segment_key(segment_id));
-  std::ranges::sort(keys);
-  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-  std::map<Key, Item> found;
-  for (auto& item : table.batch_get(keys, true)) {
-    auto key = key_of(item);
-    found.emplace(std::move(key), std::move(item));
-  }
-  return found;
+  return find_items(table, std::move(keys));
 }
 
 // Those of the hints that their segments confirm. Of the others the old ones are dropped.

@@ -52,17 +52,6 @@ Item with_digest(Item segment) {
   return segment;
 }
 
-std::map<Key, Item> find_all(Table& table, std::vector<Key> keys) {
-  std::ranges::sort(keys);
-  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-  std::map<Key, Item> found;
-  for (auto& item : table.batch_get(keys, true)) {
-    auto key = key_of(item);
-    found.emplace(std::move(key), std::move(item));
-  }
-  return found;
-}
-
 void name_one(std::vector<std::string>& in, std::string sentence) {
   if (in.size() < most_named) in.push_back(std::move(sentence));
 }
@@ -141,7 +130,7 @@ void Migration::copy_page(Pass& one, const std::vector<Item>& items) {
   std::vector<Key> keys;
   for (const auto& item : items)
     if (auto converted = convert_old_item(item)) keys.push_back(video_key(converted->video_id));
-  const auto known = find_all(ours_, std::move(keys));
+  const auto known = find_items(ours_, std::move(keys));
   for_each_at_once<Item>(items, [&](const Item& item) {
     auto converted = convert_old_item(item);
     if (!converted) return;
@@ -160,7 +149,7 @@ bool Migration::copy(const Item& old, const Item* known) {
   if (strings_of(video, digest_name).contains(mark)) return false;
   std::vector<Key> keys;
   for (const auto& segment : converted.segments) keys.push_back(key_of(segment));
-  const auto there = find_all(ours_, std::move(keys));
+  const auto there = find_items(ours_, std::move(keys));
   const auto came = strings_of(video, came_name);
   for (const auto& segment : converted.segments) {
     auto at = there.find(key_of(segment));
@@ -261,7 +250,7 @@ void Migration::verify_page(MigrationReport& report, const std::vector<Item>& it
     marks.push_back(mark_of(*one, item));
     converted.push_back(std::move(*one));
   }
-  const auto found = find_all(ours_, std::move(keys));
+  const auto found = find_items(ours_, std::move(keys));
   for (std::size_t i = 0; i < converted.size(); ++i) {
     const auto& one = converted[i];
     auto at = found.find(video_key(one.video_id));

@@ -58,21 +58,6 @@ constexpr const char* media_members[] = {"segment_type", "segment_number", "s3_k
                                          "duration",     "file_size",      "content_type", "thumbnail_url",
                                          "filename",     "updated_at"};
 
-// What the media tells replaces what is stored. False when it is the same.
-bool take_media(Segment& stored, const Segment& media) {
-  Segment before = stored;
-  stored.segment_type = media.segment_type;
-  stored.segment_number = media.segment_number;
-  stored.s3_key = media.s3_key;
-  stored.s3_url = media.s3_url;
-  stored.duration = media.duration;
-  stored.file_size = media.file_size;
-  stored.content_type = media.content_type;
-  stored.thumbnail_url = media.thumbnail_url;
-  stored.filename = media.filename;
-  return stored != before;
-}
-
 // What stays where a segment was that had been made by a request with a key: that request may still be about
 // to make it, and must not bring it back.
 Item make_tombstone(const StoredSegment& stored, const std::string& removal_id) {

@@ -348,4 +348,15 @@ void Table::batch_write(const std::vector<Item>& puts, const std::vector<Key>& r
   flush();
 }
 
+std::map<Key, Item> find_items(Table& table, std::vector<Key> keys) {
+  std::ranges::sort(keys);
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  std::map<Key, Item> found;
+  for (auto& item : table.batch_get(keys, true)) {
+    auto key = key_of(item);
+    found.emplace(std::move(key), std::move(item));
+  }
+  return found;
+}
+
 }  // namespace segments::dynamodb

@@ -7,6 +7,7 @@
 #include <boost/json/object.hpp>
 #include <concepts>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -183,5 +184,8 @@ class Table {
   const std::string name_;
   const std::function<void(const Consumption&)> meter_;
 };
+
+// Those that are there, as they are at this moment, by their keys; a key may come more than once.
+std::map<Key, Item> find_items(Table&, std::vector<Key>);
 
 }  // namespace segments::dynamodb

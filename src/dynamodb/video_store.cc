@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <random>
 #include <thread>
 
 #include "base/error.h"
 #include "base/ids.h"
-#include "describe/encode.h"
 #include "dynamodb/claims.h"
 #include "dynamodb/table_definition.h"
 #include "dynamodb/waiting_videos.h"
+#include "store/job_event.h"
 
 namespace segments::dynamodb {
 namespace {
@@ -23,26 +22,6 @@ constexpr std::size_t most_write_ids = 8;
 // What DynamoDB takes as a key.
 bool may_be_key(std::string_view video_id) {
   return !video_id.empty() && video_id.size() <= 1'024 && video_id.front() != '#';
-}
-
-VideoStatus status_of(const std::string& stage) {
-  if (stage == "completed") return VideoStatus::COMPLETED;
-  if (stage == "failed") return VideoStatus::FAILED;
-  if (stage == "cancelled") return VideoStatus::CANCELLED;
-  return stage == "queued" ? VideoStatus::QUEUED : VideoStatus::PROCESSING;
-}
-
-// A final job stays as it ended; only one that failed may be run again, and one that completed may fail after
-// all.
-bool may_move(const Video& video, VideoStatus to, bool restart) {
-  if (!is_final(video.status)) return true;
-  return restart && (video.status == VideoStatus::FAILED ||
-                     (video.status == VideoStatus::COMPLETED && to == VideoStatus::FAILED));
-}
-
-double percentage_of(const JobProgress& progress, double stored) {
-  double wanted = std::isfinite(progress.progress_percentage) ? progress.progress_percentage : 0;
-  return std::clamp(std::max(wanted, stored), 0.0, 100.0);
 }
 
 void wait_after_conflict(int conflicts) {
@@ -237,31 +216,24 @@ bool DynamoVideoStore::change_video(std::string_view video_id,
 }
 
 bool DynamoVideoStore::put_progress(const JobProgress& wanted, bool restart) {
-  const VideoStatus status = status_of(wanted.stage);
-  JobProgress progress = wanted;
+  std::optional<JobStep> step;
   std::string user_id;
   bool is_moved = change_video(wanted.job_id, [&](const StoredVideo& stored) -> std::optional<Members> {
-    const auto& video = stored.video;
-    if (!may_move(video, status, restart)) return std::nullopt;
-    if (status == VideoStatus::QUEUED && !stored.task_arguments.empty())
-      put_waiting_hint(table_, video.video_id);
-    user_id = video.user_id;
-    progress.progress_percentage = percentage_of(wanted, is_final(video.status) ? 0 : video.progress);
-    std::optional<std::string> error;
-    if (status == VideoStatus::FAILED) error = progress.error_message.value_or(progress.message);
-    return Members{
-        {"status", attribute_of(status)},        {"progress", attribute_of(progress.progress_percentage)},
-        {"stage", attribute_of(progress.stage)}, {"message", attribute_of(progress.message)},
-        {"error_message", attribute_of(error)},  {"updated_at", attribute_of(progress.timestamp)}};
+    step = next_step(stored.video, wanted, restart);
+    if (!step) return std::nullopt;
+    if (step->status == VideoStatus::QUEUED && !stored.task_arguments.empty())
+      put_waiting_hint(table_, stored.video.video_id);
+    user_id = stored.video.user_id;
+    const JobProgress& progress = step->progress;
+    return Members{{"status", attribute_of(step->status)},
+                   {"progress", attribute_of(progress.progress_percentage)},
+                   {"stage", attribute_of(progress.stage)},
+                   {"message", attribute_of(progress.message)},
+                   {"error_message", attribute_of(step->error_message)},
+                   {"updated_at", attribute_of(progress.timestamp)}};
   });
-  if (!is_moved) return false;
-  events_.append_event({.id = 0,
-                        .type = is_final(status) ? "job." + progress.stage : "job.progress",
-                        .user_id = user_id,
-                        .job_id = progress.job_id,
-                        .data = encode(progress),
-                        .at = now_ms()});
-  return true;
+  if (is_moved) events_.append_event(make_job_event(user_id, *step, now_ms()));
+  return is_moved;
 }
 
 bool DynamoVideoStore::update_video(std::string_view video_id, std::optional<double> duration,

@@ -19,6 +19,7 @@
 #include <fstream>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/time.h"
 
@@ -27,33 +28,14 @@ namespace {
 
 constexpr std::size_t kept_errors = 16 * 1024;
 
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() { close(); }
-  int get() const { return fd_; }
-  void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_ = -1;
-};
-
 struct Pipe {
   Descriptor read, write;
 };
 
 // The three standard numbers are kept free of ours, because the child puts its own there one after the other.
 Descriptor above_standard(Descriptor from) {
-  Descriptor kept(fcntl(from.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-  if (kept.get() < 0) throw Error(ErrorKind::internal, "There are no more file descriptors.");
+  Descriptor kept(fcntl(from.number(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  if (kept.number() < 0) throw Error(ErrorKind::internal, "There are no more file descriptors.");
   return kept;
 }
 
@@ -205,27 +187,27 @@ ChildResult run_child(const std::vector<std::string>& command, const std::string
       directory.c_str(),
       limits,
       getpid(),
-      null.get(),
-      errors.write.get(),
-      failed.write.get()};
+      null.number(),
+      errors.write.number(),
+      failed.write.number()};
   for (const auto& argument : command) launch.arguments.push_back(const_cast<char*>(argument.c_str()));
   launch.arguments.push_back(nullptr);
 
   pid_t child = fork();
   if (child < 0) throw Error(ErrorKind::unavailable, "No process could be started.");
   if (child == 0) become(launch);
-  errors.write.close();
-  failed.write.close();
+  errors.write.reset();
+  failed.write.reset();
   int reason = 0;
   ssize_t told;
-  do told = read(failed.read.get(), &reason, sizeof reason);
+  do told = read(failed.read.number(), &reason, sizeof reason);
   while (told < 0 && errno == EINTR);
   if (told > 0) {
     waitpid(child, nullptr, 0);
     throw Error(ErrorKind::internal,
                 "The program " + command[0] + " could not be started: " + std::strerror(reason) + ".");
   }
-  return await_end(child, errors.read.get(), limits, stop);
+  return await_end(child, errors.read.number(), limits, stop);
 }
 
 }  // namespace segments

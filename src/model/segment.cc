@@ -69,4 +69,18 @@ std::optional<std::string> video_id_of(std::string_view segment_id) {
   return std::string(segment_id.substr(0, end));
 }
 
+bool take_media(Segment& stored, const Segment& media) {
+  Segment before = stored;
+  stored.segment_type = media.segment_type;
+  stored.segment_number = media.segment_number;
+  stored.s3_key = media.s3_key;
+  stored.s3_url = media.s3_url;
+  stored.duration = media.duration;
+  stored.file_size = media.file_size;
+  stored.content_type = media.content_type;
+  stored.thumbnail_url = media.thumbnail_url;
+  stored.filename = media.filename;
+  return stored != before;
+}
+
 }  // namespace segments

@@ -54,6 +54,10 @@ struct VersionedSegment {
   std::int64_t version = 1;
 };
 
+// What the media tells (type, number, key, url, duration, size, content type, thumbnail, filename) replaces
+// what is stored. False when it is the same.
+bool take_media(Segment& stored, const Segment& media);
+
 // The body of POST /api/segments.
 struct CreateSegment {
   std::string video_id;

@@ -62,6 +62,17 @@ inline bool is_final_stage(const std::string& s) {
   return s == "completed" || s == "failed" || s == "cancelled";
 }
 
+// What a job's progress makes of its video: the status, the progress as it is stored and told, and with
+// FAILED the sentence why.
+struct JobStep {
+  VideoStatus status = VideoStatus::QUEUED;
+  JobProgress progress;
+  std::optional<std::string> error_message;
+};
+// std::nullopt where the job is final, unless `restart` (VideoStore::put_progress). A percentage below the
+// video's is raised to it within one run.
+std::optional<JobStep> next_step(const Video&, const JobProgress& wanted, bool restart);
+
 struct VideoPage {
   std::vector<Video> videos;
   std::int64_t total_count = 0;

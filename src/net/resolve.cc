@@ -14,7 +14,7 @@
 #include <system_error>
 #include <thread>
 
-#include "net/descriptor.h"
+#include "base/descriptor.h"
 
 namespace segments::net {
 

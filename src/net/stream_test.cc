@@ -11,9 +11,9 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/ids.h"
-#include "net/descriptor.h"
 #include "net/resolve.h"
 #include "net/test_tls_peer.h"
 

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "net/descriptor.h"
+#include "base/descriptor.h"
 #include "net/stream.h"
 
 namespace segments::net {

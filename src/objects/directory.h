@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "objects/descriptor.h"
+#include "base/descriptor.h"
 #include "objects/object_store.h"
 
 namespace segments {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "objects/descriptor.h"
+#include "base/descriptor.h"
 
 namespace segments {
 

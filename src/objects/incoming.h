@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "objects/descriptor.h"
+#include "base/descriptor.h"
 #include "objects/object_store.h"
 
 namespace segments {

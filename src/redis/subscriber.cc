@@ -6,8 +6,8 @@
 #include <atomic>
 #include <thread>
 
+#include "base/descriptor.h"
 #include "base/log.h"
-#include "net/descriptor.h"
 #include "redis/backoff.h"
 #include "redis/connection.h"
 #include "redis/error_reply.h"
@@ -36,7 +36,7 @@ class Subscriber::Loop {
   std::size_t wanted_ = 0, standing_ = 0;
   Backoff backoff_;
   std::atomic<bool> is_stopping_ = false;
-  net::Descriptor stop_{eventfd(0, EFD_CLOEXEC)};
+  Descriptor stop_{eventfd(0, EFD_CLOEXEC)};
   std::thread thread_;
 };
 

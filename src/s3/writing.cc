@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "objects/descriptor.h"
 #include "objects/key.h"
 #include "s3/s3_object_store.h"
 

@@ -34,21 +34,6 @@ std::optional<SegmentRow> create_row(Connection& connection, const Segment& segm
   return row;
 }
 
-// What the media tells replaces what is stored. False when it is the same.
-bool take_media(Segment& stored, const Segment& media) {
-  Segment before = stored;
-  stored.segment_type = media.segment_type;
-  stored.segment_number = media.segment_number;
-  stored.s3_key = media.s3_key;
-  stored.s3_url = media.s3_url;
-  stored.duration = media.duration;
-  stored.file_size = media.file_size;
-  stored.content_type = media.content_type;
-  stored.thumbnail_url = media.thumbnail_url;
-  stored.filename = media.filename;
-  return stored != before;
-}
-
 }  // namespace
 
 void append_segment_event(Connection& connection, const SegmentRow& row, const char* type) {

@@ -1,12 +1,12 @@
 #include "sqlite/video_store.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/time.h"
 #include "sqlite/binding.h"
 #include "sqlite/event_log.h"
 #include "sqlite/users.h"
+#include "store/job_event.h"
 
 namespace segments::sqlite {
 
@@ -25,26 +25,6 @@ std::optional<Video> find_video_row(Connection& connection, std::string_view vid
 void count_videos(Connection& connection, std::int64_t user_ref, int change) {
   connection.run("UPDATE \"users\" SET \"videos\" = \"videos\" + ? WHERE \"user_ref\" = ?", change, user_ref);
   connection.run("UPDATE \"video_count\" SET \"videos\" = \"videos\" + ?", change);
-}
-
-VideoStatus status_of(const std::string& stage) {
-  if (stage == "completed") return VideoStatus::COMPLETED;
-  if (stage == "failed") return VideoStatus::FAILED;
-  if (stage == "cancelled") return VideoStatus::CANCELLED;
-  return stage == "queued" ? VideoStatus::QUEUED : VideoStatus::PROCESSING;
-}
-
-// A final job stays as it ended; only one that failed may be run again, and one that completed may fail after
-// all.
-bool may_move(const Video& video, VideoStatus to, bool restart) {
-  if (!is_final(video.status)) return true;
-  return restart && (video.status == VideoStatus::FAILED ||
-                     (video.status == VideoStatus::COMPLETED && to == VideoStatus::FAILED));
-}
-
-double percentage_of(const JobProgress& progress, double stored) {
-  double wanted = std::isfinite(progress.progress_percentage) ? progress.progress_percentage : 0;
-  return std::clamp(std::max(wanted, stored), 0.0, 100.0);
 }
 
 std::int64_t count_all(Connection& connection, const std::optional<std::string>& user_id) {
@@ -167,25 +147,16 @@ bool SqliteVideoStore::remove_video(std::string_view video_id) {
 bool SqliteVideoStore::put_progress(const JobProgress& wanted, bool restart) {
   return database_.write([&](Connection& connection) {
     auto video = find_video_row(connection, wanted.job_id);
-    const VideoStatus status = status_of(wanted.stage);
-    if (!video || !may_move(*video, status, restart)) return false;
-    const bool is_new_run = is_final(video->status);
-    JobProgress progress = wanted;
-    progress.progress_percentage = percentage_of(wanted, is_new_run ? 0 : video->progress);
-    std::optional<std::string> error;
-    if (status == VideoStatus::FAILED) error = progress.error_message.value_or(progress.message);
+    auto step = video ? next_step(*video, wanted, restart) : std::nullopt;
+    if (!step) return false;
+    const JobProgress& progress = step->progress;
     connection.run(
         "UPDATE \"videos\" SET \"status\" = ?, \"progress\" = ?, \"stage\" = ?, \"message\" = ?, "
         "\"error_message\" = ?, \"updated_at\" = ? WHERE \"video_id\" = ?",
-        status, progress.progress_percentage, progress.stage, progress.message, error, progress.timestamp,
-        progress.job_id);
+        step->status, progress.progress_percentage, progress.stage, progress.message, step->error_message,
+        progress.timestamp, progress.job_id);
     append_event(connection, find_or_make_user(connection, video->user_id),
-                 {.id = 0,
-                  .type = is_final(status) ? "job." + progress.stage : "job.progress",
-                  .user_id = video->user_id,
-                  .job_id = progress.job_id,
-                  .data = encode(progress),
-                  .at = now_ms()});
+                 make_job_event(video->user_id, *step, now_ms()));
     return true;
   });
 }
