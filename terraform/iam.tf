@@ -1,4 +1,6 @@
-# What API and workers may do: the calls that src/dynamodb and src/s3 make, and no other (a test compares them).
+# What each role may do: the calls that the program makes and no other. tests/cloud/test_permissions.py runs it and compares.
+
+# API and workers have one role: they differ in two calls, and have the same secret anyhow.
 data "aws_iam_policy_document" "task" {
   statement {
     sid = "Records"
@@ -11,7 +13,13 @@ data "aws_iam_policy_document" "task" {
       "dynamodb:Query",
       "dynamodb:UpdateItem",
     ]
-    resources = [aws_dynamodb_table.segments.arn, "${aws_dynamodb_table.segments.arn}/index/*"]
+    resources = [aws_dynamodb_table.segments.arn]
+  }
+
+  statement {
+    sid       = "RecordsByIndex"
+    actions   = ["dynamodb:Query"]
+    resources = ["${aws_dynamodb_table.segments.arn}/index/*"]
   }
 
   # Where every caller is trusted, the list of everybody's videos reads that index as a whole.
@@ -54,6 +62,20 @@ data "aws_iam_policy_document" "task" {
       resources = [statement.value]
     }
   }
+}
+
+# What single commands may do (`segments admin …` in a task of their own): look at the table's settings, which API and
+# workers have no need of, and copy the earlier service's records. Media are none of theirs.
+data "aws_iam_policy_document" "admin" {
+  statement {
+    sid = "Table"
+    actions = [
+      "dynamodb:DescribeContinuousBackups",
+      "dynamodb:DescribeTable",
+      "dynamodb:DescribeTimeToLive",
+    ]
+    resources = [aws_dynamodb_table.segments.arn]
+  }
 
   # While the earlier service's records are being copied. Its table is never written.
   dynamic "statement" {
@@ -63,6 +85,22 @@ data "aws_iam_policy_document" "task" {
       sid       = "OldRecords"
       actions   = ["dynamodb:DescribeTable", "dynamodb:Scan"]
       resources = ["arn:${data.aws_partition.current.partition}:dynamodb:${var.aws_region}:*:table/${statement.value}"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.old_table_name == "" ? [] : [aws_dynamodb_table.segments.arn]
+
+    content {
+      sid = "CopiedRecords"
+      actions = [
+        "dynamodb:BatchGetItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+      ]
+      resources = [statement.value]
     }
   }
 }
@@ -90,12 +128,25 @@ resource "aws_iam_role_policy" "task" {
   policy = data.aws_iam_policy_document.task.json
 }
 
+resource "aws_iam_role" "admin" {
+  name               = "${local.name}-admin"
+  description        = "Single commands"
+  assume_role_policy = data.aws_iam_policy_document.ecs_tasks.json
+}
+
+resource "aws_iam_role_policy" "admin" {
+  name   = "admin"
+  role   = aws_iam_role.admin.id
+  policy = data.aws_iam_policy_document.admin.json
+}
+
 # What ECS does before a task runs: fetch its image, its secrets, and open its log.
 data "aws_iam_policy_document" "execution" {
   statement {
     sid     = "Logs"
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = [
+      "${aws_cloudwatch_log_group.admin.arn}:*",
       "${aws_cloudwatch_log_group.api.arn}:*",
       "${aws_cloudwatch_log_group.worker.arn}:*",
     ]

@@ -34,19 +34,20 @@ output "service_names" {
   value       = [aws_ecs_service.api.name, aws_ecs_service.worker.name]
 }
 
-output "worker_task_definition" {
-  description = "For single commands, as segments admin table migrate-from"
-  value       = aws_ecs_task_definition.worker.arn
-}
-
-output "task_subnet_ids" {
-  description = "Subnets of tasks"
-  value       = var.private_subnet_ids
-}
-
-output "task_security_group_id" {
-  description = "Security group of tasks"
-  value       = aws_security_group.tasks.id
+output "admin_task" {
+  description = "What `aws ecs run-task --cli-input-json` takes to run a single command, as segments admin table migrate-from"
+  value = jsonencode({
+    cluster        = aws_ecs_cluster.segments.name
+    taskDefinition = aws_ecs_task_definition.admin.arn
+    launchType     = "FARGATE"
+    networkConfiguration = {
+      awsvpcConfiguration = {
+        subnets        = var.private_subnet_ids
+        securityGroups = [aws_security_group.tasks.id]
+        assignPublicIp = var.assign_public_ip ? "ENABLED" : "DISABLED"
+      }
+    }
+  })
 }
 
 output "auth_secret_arn" {
@@ -55,6 +56,6 @@ output "auth_secret_arn" {
 }
 
 output "log_group_names" {
-  description = "Where API and workers log"
-  value       = [aws_cloudwatch_log_group.api.name, aws_cloudwatch_log_group.worker.name]
+  description = "Where API, workers and single commands log"
+  value       = [aws_cloudwatch_log_group.api.name, aws_cloudwatch_log_group.worker.name, aws_cloudwatch_log_group.admin.name]
 }

@@ -1,4 +1,4 @@
-# API and workers: the same image, the same settings, on Fargate.
+# API, workers and single commands: the same image, the same settings, on Fargate.
 data "aws_partition" "current" {}
 
 locals {
@@ -62,6 +62,11 @@ resource "aws_cloudwatch_log_group" "api" {
 
 resource "aws_cloudwatch_log_group" "worker" {
   name              = "/${local.name}/worker"
+  retention_in_days = var.log_days
+}
+
+resource "aws_cloudwatch_log_group" "admin" {
+  name              = "/${local.name}/admin"
   retention_in_days = var.log_days
 }
 
@@ -132,6 +137,35 @@ resource "aws_ecs_task_definition" "worker" {
         awslogs-group         = aws_cloudwatch_log_group.worker.name
         awslogs-region        = var.aws_region
         awslogs-stream-prefix = "worker"
+      }
+    }
+  })])
+}
+
+# For one command at a time, by the output admin_task; no service runs it.
+resource "aws_ecs_task_definition" "admin" {
+  family                   = "${local.name}-admin"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = 512
+  memory                   = 1024
+  execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = aws_iam_role.admin.arn
+
+  volume {
+    name = "data"
+  }
+
+  container_definitions = jsonencode([merge(local.container, {
+    name        = "admin"
+    command     = ["admin", "table", "verify"]
+    environment = [for name in sort(keys(local.settings)) : { name = name, value = local.settings[name] }]
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.admin.name
+        awslogs-region        = var.aws_region
+        awslogs-stream-prefix = "admin"
       }
     }
   })])

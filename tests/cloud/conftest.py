@@ -16,6 +16,10 @@ sys.path.insert(0, str(ROOT / "tests/engines"))
 
 BINARY = pathlib.Path(os.environ.get("SEGMENTS_BINARY", ROOT / "build/release/segments"))
 PATIENCE = 120
+# S3's permissions have other names than its operations.
+S3_PERMISSIONS = {"HeadObject": "GetObject", "HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "CreateMultipartUpload": "PutObject",
+                  "UploadPart": "PutObject", "CompleteMultipartUpload": "PutObject", "ListParts": "ListMultipartUploadParts",
+                  "ListMultipartUploads": "ListBucketMultipartUploads"}
 
 
 def free_port():

@@ -127,6 +127,15 @@ class DynamoDb:
     def operation(self, request):
         return (request.header("x-amz-target") or "").rpartition(".")[2] or "none"
 
+    def resources(self, request):
+        """What the call is on, as permissions name it: tables, and indexes as `table/index/name`."""
+        try:
+            asked = json.loads(request.body)
+            index = f"/index/{asked['IndexName']}" if "IndexName" in asked else ""
+            return [asked["TableName"] + index] if "TableName" in asked else list(asked.get("RequestItems", {}))
+        except (AttributeError, TypeError, ValueError):
+            return []
+
     def error(self, status, code, message, request):
         prefix = self._DATA if status >= 500 or code.startswith("Provisioned") else self._SERVICE
         body = json.dumps({"__type": prefix + code, "message": message}).encode()
@@ -188,6 +197,11 @@ class S3:
         if not key and request.method == "GET" and ("list-type", "2") in request.query:
             return "ListObjectsV2"
         return (self.OF_OBJECT if key else self.OF_BUCKET).get(request.method, "none")
+
+    def resources(self, request):
+        """`bucket`, or `bucket/*` for whatever is in it."""
+        bucket, _, key = request.path.lstrip("/").partition("/")
+        return [f"{bucket}/*" if key else bucket]
 
     def error(self, status, code, message, request, id=None):
         id = id or request_id()

@@ -8,7 +8,7 @@ Control, unsigned, on the same port, JSON in and out:
   POST   /__gate/credentials  {"access_key", "secret_key", "session_token", "expires": seconds since 1970}
   DELETE /__gate/credentials  {"access_key"}: that key is unknown from now on
   POST   /__gate/clock        {"offset": seconds}: the gate's clock is off by so much, in its checks and its Date header
-  GET    /__gate/stats        counts since the last DELETE of it
+  GET    /__gate/stats        counts since the last DELETE of it; `callers`: what each access key called, and on what
   DELETE /__gate/connections  closes every connection on which nothing is under way         -> {"closed": n}
 """
 import asyncio
@@ -36,6 +36,7 @@ class Stats:
         self.refused, self.faults = collections.Counter(), collections.Counter()
         self.operations = collections.defaultdict(
             lambda: {"requests": 0, "done": 0, "capacity": 0.0, "statuses": collections.Counter()})
+        self.callers = collections.defaultdict(lambda: collections.defaultdict(collections.Counter))
 
     def shown(self):
         return {key: value for key, value in vars(self).items()}
@@ -101,6 +102,7 @@ class Gate:
             except sigv4.Refusal as refused:
                 self.stats.refused[refused.kind] += 1
                 return self.bare(request, self.wire.refusal(refused, request)), None
+            self.stats.callers[signer.access_key][operation].update(self.wire.resources(request))
             if operation == "CreateBucket" and self.service == "s3":
                 request, refusal = self.localize(request)
                 if refusal:
