@@ -66,15 +66,16 @@ def start_dynalite(children):
 
 
 def start_again_if_a_port_was_taken(start, folder):
-    for attempt in range(3):
+    reasons = []
+    for attempt in range(5):
         children = Children(folder / f"try-{attempt}")
         children.folder.mkdir()
         try:
             return children, start(children)
-        except Failed:
+        except Failed as failed:
             children.end()
-            if attempt == 2:
-                raise
+            reasons.append(str(failed))
+    raise Failed("\n".join(f"attempt {number}: {reason}" for number, reason in enumerate(reasons, 1)))
 
 
 async def keep(kind, folder, behind, detached, companion):

@@ -2,6 +2,7 @@
 import contextlib
 import ctypes
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -16,9 +17,12 @@ class Failed(Exception):
 
 
 def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """Below those that the system gives to whoever asks for any: one of these could be somebody else's before it is bound again."""
+    while True:
+        port = random.SystemRandom().randrange(12_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(true, seconds, what, processes=()):

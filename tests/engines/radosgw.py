@@ -77,13 +77,18 @@ def start(children, credential):
     children.call("mkfs-mon", "ceph-mon", "-c", conf, "-i", "a", "--mkfs", "--monmap", folder / "monmap", "--keyring", "/dev/null")
     mon = children.spawn("mon", "ceph-mon", "-c", conf, "-i", "a", "-f")
     cluster = rados.Rados(conffile=str(conf), name="client.admin")
-    cluster.connect(timeout=20)
     try:
+        cluster.connect(timeout=20)
+        # Where somebody else was quicker to bind the port, ours has ended, and whoever answers is another cluster's.
+        if mon.poll() is not None or cluster.get_fsid() != str(fsid):
+            raise Failed(f"another cluster's monitor is at port {mon_port}; ours: {mon.poll()}, {(folder / 'mon.out').read_text(errors='replace')[-500:]}")
         ask_mon(cluster, prefix="osd new", uuid=str(osd_id))
         children.call("mkfs-osd", "ceph-osd", "-c", conf, "-i", "0", "--mkfs", "--osd-uuid", osd_id)
         osd = children.spawn("osd", "ceph-osd", "-c", conf, "-i", "0", "-f")
         wait_until(lambda: ask_mon(cluster, prefix="osd stat")["num_up_osds"], 30, "the OSD", [mon, osd])
         ask_mon(cluster, prefix="osd crush add", id=0, weight=1.0, args=["root=default"])
+    except rados.Error as error:
+        raise Failed(f"the monitor: {error}; {(folder / 'mon.out').read_text(errors='replace')[-500:]}") from None
     finally:
         cluster.shutdown()
     rgw = children.spawn("rgw", "radosgw", "-c", conf, "-n", "client.rgw.a", "-f")

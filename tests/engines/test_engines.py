@@ -118,3 +118,23 @@ def test_the_header_starts_one_for_a_program_and_ends_it_with_it(tmp_path, s3):
         while processes.answers(address.port):
             assert time.monotonic() < deadline
             time.sleep(0.02)
+
+
+def test_a_port_that_another_cluster_took_first_is_left_to_it(tmp_path, monkeypatch):
+    """Between being found free and being bound it may become another's, whose monitor then answers in ours' place."""
+    import radosgw
+    credential, _ = engines.make_credentials()
+    taken = processes.free_port()
+    ports = iter([taken, processes.free_port(), taken, processes.free_port()])
+    monkeypatch.setattr(radosgw, "free_port", lambda: next(ports, None) or processes.free_port())
+    clusters = []
+    try:
+        for name in "ab":
+            folder = tmp_path / name
+            folder.mkdir()
+            clusters.append(engines.start_again_if_a_port_was_taken(lambda mine: radosgw.start(mine, credential), folder))
+        assert not (tmp_path / "a/try-1").exists() and (tmp_path / "b/try-1").exists()
+        assert clusters[0][1] != clusters[1][1] and all(processes.answers(port) for _, port in clusters)
+    finally:
+        for children, _ in clusters:
+            children.end()
