@@ -9,6 +9,7 @@
 #include "api/handlers.h"
 #include "api/routes.h"
 #include "api/token.h"
+#include "app/admin_move.h"
 #include "app/admin_table.h"
 #include "app/child_probe.h"
 #include "app/dead_letters.h"
@@ -41,6 +42,16 @@ constexpr const char* usage =
     "                               the table of the store dynamodb: its definition, making it, how one "
     "that\n"
     "                               is there differs, and copying the earlier service's table into it\n"
+    "  admin move --from embedded --to aws   (or --from aws --to embedded)\n"
+    "                               everything that is kept, from SQLite and the data folder to DynamoDB "
+    "and S3, or back,\n"
+    "                               while the source serves; killed, it goes on where it was. Ends with 1 "
+    "where anything\n"
+    "                               differs or was written meanwhile.\n"
+    "         [--verify]            only compares both, byte by byte\n"
+    "         [--overwrite]         a target that holds something else is made like the source\n"
+    "         [--leave-tasks]       tasks that have not ended are no fault\n"
+    "         [--show-secret]       prints the secret of tokens for the cloud's settings\n"
     "  config                       the table of the settings in Markdown\n"
     "  openapi                      the OpenAPI document of the API\n"
     "  version                      this program's version\n"
@@ -187,6 +198,27 @@ int run_table(std::vector<std::string> arguments) {
   throw WrongCall{"admin table takes show, create, verify or migrate-from OLD."};
 }
 
+Place parse_place(const Flags& flags, const std::string& name) {
+  auto found = flags.find(name);
+  auto place = found == flags.end() ? std::nullopt : enum_from<Place>(std::string_view(found->second));
+  if (!place) throw WrongCall{"--" + name + " is embedded or aws."};
+  return *place;
+}
+
+int run_move(const std::vector<std::string>& arguments) {
+  const std::vector<std::string> switches{"--verify", "--overwrite", "--leave-tasks", "--show-secret"};
+  Flags flags = parse_flags(arguments, {"from", "to"}, switches);
+  MoveOptions options;
+  options.from = parse_place(flags, "from");
+  options.to = parse_place(flags, "to");
+  if (options.from == options.to) throw WrongCall{"--from and --to are two different ones."};
+  options.only_compares = flags.contains("--verify");
+  options.overwrites = flags.contains("--overwrite");
+  options.leaves_tasks = flags.contains("--leave-tasks");
+  options.shows_secret = flags.contains("--show-secret");
+  return move_everything(configure(flags), options, std::cout);
+}
+
 int run_dead_letters(std::vector<std::string> arguments) {
   const auto words = take_words(arguments);
   Config config = configure(parse_flags(arguments, {}));
@@ -210,7 +242,8 @@ int run_admin(std::vector<std::string> arguments) {
   const std::string what = arguments.empty() ? "" : arguments[0];
   if (what == "dead-letters") return run_dead_letters(std::move(arguments));
   if (what == "table") return run_table(std::move(arguments));
-  throw WrongCall{"admin takes dead-letters or table."};
+  if (what == "move") return run_move(arguments);
+  throw WrongCall{"admin takes dead-letters, table or move."};
 }
 
 int print_help(const std::string& command) {

@@ -2,6 +2,7 @@
 
 #include "dynamodb/stores.h"
 #include "dynamodb/test_segments.h"
+#include "store/archive_contract.h"
 #include "store/event_log_contract.h"
 #include "store/followed_posts_contract.h"
 #include "store/segment_list_contract.h"
@@ -18,6 +19,7 @@ class DynamoUnderTest : public Stores {
   VideoStore& videos() override { return stores_.videos(); }
   EventLog& events() override { return stores_.events(); }
   Totals& totals() override { return stores_.totals(); }
+  Archive& archive() override { return stores_.archive(); }
 
  private:
   dynamodb::TestEvents events_;
@@ -35,5 +37,6 @@ INSTANTIATE_TEST_SUITE_P(Stores, FollowedPostsContract, testing::Values(dynamo_f
 INSTANTIATE_TEST_SUITE_P(Stores, SegmentListContract, testing::Values(dynamo_factory), name_of_factory);
 INSTANTIATE_TEST_SUITE_P(Stores, VideoStoreContract, testing::Values(dynamo_factory), name_of_factory);
 INSTANTIATE_TEST_SUITE_P(Stores, EventLogContract, testing::Values(dynamo_factory), name_of_factory);
+INSTANTIATE_TEST_SUITE_P(Stores, ArchiveContract, testing::Values(dynamo_factory), name_of_factory);
 
 }  // namespace segments::contract

@@ -21,6 +21,12 @@ struct KeptRequest {
   bool is_ours = false;  // begun just now, by this call
 };
 
+// The item of a request, and what it tells.
+Key key_of_request(const IdempotencyKey&);
+std::optional<IdempotencyKey> parse_request_key(std::string_view partition);  // without fingerprint
+Item make_request_item(const IdempotencyKey&, const KeptRequest&, bool is_done, std::int64_t expires_at_s);
+KeptRequest read_request(const Item&);
+
 // Begins the request unless one stands under the key.
 KeptRequest begin_request(Table&, const IdempotencyKey&, const Segment&, Millis now);
 void finish_request(Table&, const IdempotencyKey&, const KeptRequest&, Millis now);

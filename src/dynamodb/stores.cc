@@ -1,5 +1,6 @@
 #include "dynamodb/stores.h"
 
+#include "dynamodb/archive.h"
 #include "dynamodb/segment_store.h"
 #include "dynamodb/table.h"
 #include "dynamodb/totals.h"
@@ -13,13 +14,15 @@ struct DynamoStores::Parts {
         segments(table, log, metrics),
         videos(table, log),
         events(log),
-        totals(table) {}
+        totals(table),
+        archive(table) {}
 
   dynamodb::Table table;
   dynamodb::DynamoSegmentStore segments;
   dynamodb::DynamoVideoStore videos;
   EventLog& events;
   dynamodb::DynamoTotals totals;
+  dynamodb::DynamoArchive archive;
 };
 
 DynamoStores::DynamoStores(aws::Client& client, std::string table_name, EventLog& events, Metrics* metrics)
@@ -37,6 +40,9 @@ EventLog& DynamoStores::events() {
 }
 Totals& DynamoStores::totals() {
   return parts_->totals;
+}
+Archive& DynamoStores::archive() {
+  return parts_->archive;
 }
 
 }  // namespace segments

@@ -23,6 +23,7 @@ class DynamoStores : public Stores {
   VideoStore& videos() override;
   EventLog& events() override;
   Totals& totals() override;
+  Archive& archive() override;
 
  private:
   struct Parts;

@@ -2,6 +2,7 @@
 
 #include "sqlite/stores.h"
 #include "sqlite/test_folder.h"
+#include "store/archive_contract.h"
 #include "store/event_log_contract.h"
 #include "store/followed_posts_contract.h"
 #include "store/segment_list_contract.h"
@@ -18,6 +19,7 @@ class SqliteUnderTest : public Stores {
   VideoStore& videos() override { return stores_.videos(); }
   EventLog& events() override { return stores_.events(); }
   Totals& totals() override { return stores_.totals(); }
+  Archive& archive() override { return stores_.archive(); }
 
  private:
   sqlite::TestFolder folder_;
@@ -33,5 +35,6 @@ INSTANTIATE_TEST_SUITE_P(Stores, FollowedPostsContract, testing::Values(sqlite_f
 INSTANTIATE_TEST_SUITE_P(Stores, SegmentListContract, testing::Values(sqlite_factory), name_of_factory);
 INSTANTIATE_TEST_SUITE_P(Stores, VideoStoreContract, testing::Values(sqlite_factory), name_of_factory);
 INSTANTIATE_TEST_SUITE_P(Stores, EventLogContract, testing::Values(sqlite_factory), name_of_factory);
+INSTANTIATE_TEST_SUITE_P(Stores, ArchiveContract, testing::Values(sqlite_factory), name_of_factory);
 
 }  // namespace segments::contract

@@ -5,6 +5,7 @@
 #include "model/segment.h"
 #include "model/segment_query.h"
 #include "model/video.h"
+#include "sqlite/archive.h"
 #include "sqlite/binding.h"
 #include "sqlite/followed_posts.h"
 #include "sqlite/segment_queries.h"
@@ -96,7 +97,8 @@ void keep_owners_of_removed_videos(Connection& connection) {
 
 const Schema& store_schema() {
   static const Schema schema{.application_id = 0x5365676d,
-                             .steps = {make_tables, keep_owners_of_removed_videos, make_followed_posts}};
+                             .steps = {make_tables, keep_owners_of_removed_videos, make_followed_posts,
+                                       make_archive_tables}};
   return schema;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/segment_query.h"
+#include "sqlite/archive.h"
 #include "sqlite/binding.h"
 #include "sqlite/followed_posts.h"
 
@@ -94,6 +95,7 @@ void update_row(Connection& connection, const SegmentRow& row,
 
 void remove_row(Connection& connection, const SegmentRow& row) {
   unfollow_segment(connection, row.segment_ref);
+  forget_foreign_attributes(connection, "segment", row.segment.segment_id);
   connection.run("DELETE FROM \"history\" WHERE \"segment_ref\" = ?", row.segment_ref);
   connection.run("DELETE FROM \"segments\" WHERE \"segment_ref\" = ?", row.segment_ref);
 }

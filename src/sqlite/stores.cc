@@ -1,5 +1,6 @@
 #include "sqlite/stores.h"
 
+#include "sqlite/archive.h"
 #include "sqlite/database.h"
 #include "sqlite/event_log.h"
 #include "sqlite/schema.h"
@@ -28,7 +29,8 @@ struct SqliteStores::Parts {
         segments(database, metrics),
         videos(database),
         events(database),
-        totals(database) {
+        totals(database),
+        archive(database) {
     database.after_commit([this] { events.look(); });
   }
 
@@ -37,6 +39,7 @@ struct SqliteStores::Parts {
   sqlite::SqliteVideoStore videos;
   sqlite::SqliteEventLog events;
   sqlite::SqliteTotals totals;
+  sqlite::SqliteArchive archive;
 };
 
 SqliteStores::SqliteStores(const SqliteOptions& options, Metrics* metrics)
@@ -54,6 +57,9 @@ EventLog& SqliteStores::events() {
 }
 Totals& SqliteStores::totals() {
   return parts_->totals;
+}
+Archive& SqliteStores::archive() {
+  return parts_->archive;
 }
 
 }  // namespace segments

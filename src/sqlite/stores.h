@@ -33,6 +33,7 @@ class SqliteStores : public Stores {
   VideoStore& videos() override;
   EventLog& events() override;
   Totals& totals() override;
+  Archive& archive() override;
 
  private:
   struct Parts;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/time.h"
+#include "sqlite/archive.h"
 #include "sqlite/binding.h"
 #include "sqlite/event_log.h"
 #include "sqlite/users.h"
@@ -139,6 +140,7 @@ bool SqliteVideoStore::remove_video(std::string_view video_id) {
     if (!video) return false;
     connection.run("DELETE FROM \"videos\" WHERE \"video_id\" = ?", video_id);
     connection.run("DELETE FROM \"claims\" WHERE \"video_id\" = ?", video_id);
+    forget_foreign_attributes(connection, "video", video_id);
     count_videos(connection, find_or_make_user(connection, video->user_id), -1);
     return true;
   });

@@ -2,6 +2,7 @@
 // are of their changes. Any thread may use them.
 #pragma once
 
+#include "store/archive.h"
 #include "store/event_log.h"
 #include "store/segment_store.h"
 #include "store/video_store.h"
@@ -15,6 +16,7 @@ class Stores {
   virtual VideoStore& videos() = 0;
   virtual EventLog& events() = 0;
   virtual Totals& totals() = 0;
+  virtual Archive& archive() = 0;
 };
 
 }  // namespace segments
