@@ -17,8 +17,8 @@ PYTHON = sys.executable  # Debian's, which has celery
 class FolderStore:
     """Many objects of equal bytes in a folder store, at the cost of two links each."""
 
-    def __init__(self, folder, scratch):
-        self.folder, self.scratch, self.samples = pathlib.Path(folder), pathlib.Path(scratch), {}
+    def __init__(self, folder, scratch=None):
+        self.folder, self.scratch, self.samples = pathlib.Path(folder), scratch and pathlib.Path(scratch), {}
 
     def sample(self, name, source, *options):
         path = self.scratch / name
@@ -26,13 +26,16 @@ class FolderStore:
         self.samples[path.suffix] = path
 
     def put(self, key, content_type):
+        self.put_file(key, self.samples[pathlib.PurePath(key).suffix], content_type)
+
+    def put_file(self, key, path, content_type):
         parts = key.split("/")
         name = secrets.token_hex(16) + "~" + content_type.replace("/", "%2F")
         link = self.folder.joinpath("by-key", *[part + "+" for part in parts[:-1]], parts[-1])
         link.parent.mkdir(parents=True, exist_ok=True)
         bytes_file = self.folder / "bytes" / name[:2] / name
         bytes_file.parent.mkdir(parents=True, exist_ok=True)
-        os.link(self.samples[pathlib.PurePath(key).suffix], bytes_file)
+        os.link(path, bytes_file)
         link.symlink_to(os.path.relpath(bytes_file, link.parent))
 
     def put_pieces(self, video, pieces):

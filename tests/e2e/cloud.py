@@ -103,22 +103,27 @@ class CloudServer(Server):
     def __init__(self, account, data, user="alice", env=None, flags=()):
         super().__init__(data, user, env, flags)
         name = "clips-" + secrets.token_hex(8)
-        self.account, self.redis = account, RedisServer(self.data.parent / (self.data.name + "-redis"))
+        self.account, self.is_new = account, True
+        # A test that has a Redis of its own names it.
+        self.redis = None if "REDIS_URL" in (env or {}) else RedisServer(self.data.parent / (self.data.name + "-redis"))
         self.env.update(account.env(name, name))
-        self.env.update({"SEGMENTS_STORE": "dynamodb", "SEGMENTS_OBJECTS": "s3", "SEGMENTS_QUEUE": "redis", "REDIS_URL": self.redis.url,
-                         "SEGMENTS_AUTH_SECRET": secrets.token_hex(24), **(env or {})})
+        self.env.update({"SEGMENTS_STORE": "dynamodb", "SEGMENTS_OBJECTS": "s3", "SEGMENTS_QUEUE": "redis",
+                         "SEGMENTS_AUTH_SECRET": secrets.token_hex(24), **({"REDIS_URL": self.redis.url} if self.redis else {}), **(env or {})})
         self.apis, self.workers, self.spread, self.log = [], [], None, None
 
     def start(self, wait="/health"):
         self.data.mkdir(parents=True, exist_ok=True)
-        if not self.redis.process:
+        if self.redis and not self.redis.process:
             self.redis.start()
+        if self.is_new:
             self.account.make_bucket(self.env["AWS_BUCKET_NAME"])
             subprocess.run([str(BINARY), "admin", "table", "create"], env=self.env, check=True, cwd=self.data)
+            self.is_new = False
         self.port = self.port or free_port()
         self.log = open(str(self.data) + ".log", "ab")
         self.apis = [self.part(f"api{number}", "serve", PORT=str(free_port()), SEGMENTS_WORKERS="0") for number in range(APIS)]
-        self.workers = [self.part(f"worker{number}", "worker", "--hostname", f"worker{number}@here") for number in range(WORKERS)]
+        workers = 0 if self.env.get("SEGMENTS_WORKERS") == "0" else WORKERS  # else the test starts its own
+        self.workers = [self.part(f"worker{number}", "worker", "--hostname", f"worker{number}@here") for number in range(workers)]
         self.process = self.apis[0].process
         self.spread = self.spread or Spread(self.port)
         self.spread.targets = [api.port for api in self.apis]
@@ -133,7 +138,7 @@ class CloudServer(Server):
         part.launch(self.log)
 
     def part(self, name, command, *flags, **env):
-        part = Part(self.data / name, self.user, {**self.env, **env}, [command, *self.flags, *flags])
+        part = Part(self, name, {**self.env, **env}, [command, *self.flags, *flags])
         part.launch(self.log)
         return part
 
@@ -159,14 +164,29 @@ class CloudServer(Server):
         finally:
             if self.spread:
                 self.spread.close()
-            self.redis.stop()
+            if self.redis:
+                self.redis.stop()
+
+    def pids(self):
+        return [part.process.pid for part in self.parts()]
+
+    def worker_pids(self):
+        return [worker.process.pid for worker in self.workers]
+
+    def put_object(self, key, path, content_type="video/mp4"):
+        self.account.client(self.account.s3).upload_file(str(path), self.env["AWS_BUCKET_NAME"], key, {"ContentType": content_type})
+
+    def pieces_of(self, job):
+        listed = self.account.client(self.account.s3).list_objects_v2(Bucket=self.env["AWS_BUCKET_NAME"], Prefix=f"processed/{job}/")
+        return [entry["Key"] for entry in listed.get("Contents", [])]
 
 
 class Part(Server):
     """One process of it."""
 
-    def __init__(self, data, user, env, words):
-        super().__init__(data, user)
+    def __init__(self, whole, name, env, words):
+        super().__init__(whole.data / name, whole.user)
+        self.put_object, self.pieces_of = whole.put_object, whole.pieces_of
         self.env.update(env, SEGMENTS_DATA_DIR=str(self.data))
         self.port, self.words = int(env.get("PORT", 0)), words
 

@@ -84,6 +84,25 @@ class Server:
             self.kill()
             raise
 
+    def pids(self):
+        """Of what it consists of."""
+        return [self.process.pid]
+
+    def worker_pids(self):
+        return [int(pid) for pid in subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()]
+
+    def work_files(self):
+        return [path for path in self.data.rglob("*") if "work" in path.parts and path.is_file()]
+
+    def put_object(self, key, path, content_type="video/mp4"):
+        """As a worker leaves it."""
+        from celery_cluster import FolderStore
+        FolderStore(self.data / "objects").put_file(key, path, content_type)
+
+    def pieces_of(self, job):
+        """Those objects."""
+        return [path for path in (self.data / "objects").rglob("*") if job in str(path) and "processed" in str(path) and path.is_file()]
+
     def log_lines(self):
         lines = []
         for line in pathlib.Path(self.log.name).read_text().splitlines():
@@ -202,7 +221,7 @@ LONGEST = ("test_redis_crash", "test_crash", "test_main_job")
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "embedded: about the embedded engines, or about servers whose engines the test chooses itself")
+    config.addinivalue_line("markers", "embedded(why): by its nature about an embedded engine")
     config.addinivalue_line("markers", "cloud: about DynamoDB, S3 and Redis together")
 
 
@@ -211,6 +230,7 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: LONGEST.index(item.module.__name__) if item.module.__name__ in LONGEST else len(LONGEST))
     # With SEGMENTS_TEST_ENGINES=cloud all that is not about the embedded engines, without it all that is not about the cloud's.
     others = "embedded" if CLOUD else "cloud"
+    assert all(mark.args for item in items for mark in item.iter_markers("embedded")), "a mark says why"
     config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(others)])
     items[:] = [item for item in items if not item.get_closest_marker(others)]
 
@@ -296,4 +316,13 @@ def small_video(tmp_path_factory):
     subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=25:duration=6", "-f", "lavfi",
                     "-i", "sine=frequency=440:duration=6", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-c:a", "aac",
                     "-shortest", str(path)], check=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def piece(tmp_path_factory):
+    """Two seconds, such as a cutting leaves."""
+    path = tmp_path_factory.mktemp("media") / "piece.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=32x32:rate=10:duration=2", "-c:v", "libx264",
+                    "-preset", "ultrafast", "-pix_fmt", "yuv420p", str(path)], check=True)
     return path

@@ -6,8 +6,6 @@ import pytest
 from conftest import PATIENCE, on_redis, segment_body, wait_until
 from programs import CLIENT
 
-pytestmark = pytest.mark.embedded
-
 SCHEDULE = """
 from tasks import app
 app.conf.beat_schedule = {

@@ -4,11 +4,8 @@ import re
 
 import pytest
 from celery.result import AsyncResult
-from celery_cluster import FolderStore
 from conftest import PATIENCE, on_redis, wait_until
 from programs import POSTS_FOR_LONG, SLOW_PLATFORM, celery_command, celery_session, link_posts, run_python
-
-pytestmark = pytest.mark.embedded
 
 BATCH, CREATE, PROCESS, SYNC = TASKS = ["tasks.batch_sync_social_media_task", "tasks.create_segments_from_video_task",
                                         "tasks.process_video_task", "tasks.sync_social_media_metrics_task"]
@@ -41,12 +38,10 @@ def run_seed(app, url, program):
     return [AsyncResult(id, app=app) for id in run_python(url, watched).split()]
 
 
-def test_the_snippet_of_the_seed_runs_as_printed(server, redis, beside, app, tmp_path):
+def test_the_snippet_of_the_seed_runs_as_printed(server, redis, beside, app, piece):
     assert run_python(redis.url, SEED) == ""  # nobody works yet: it queues all the same
     assert redis.client().llen("celery") == 2
-    store = FolderStore(server.data / "objects", tmp_path)
-    store.sample("piece.mp4", "testsrc=size=32x32:rate=10:duration=2", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
-    store.put("processed/test_video/segment_001.mp4", "video/mp4")
+    server.put_object("processed/test_video/segment_001.mp4", piece)
     worker = beside.worker(server, "clips")
     wait_until(lambda: server.call("GET", "/api/segments").json["total_count"] == 1)
     made = server.call("GET", "/api/segments").json["segments"][0]

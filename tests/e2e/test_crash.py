@@ -14,8 +14,6 @@ import pytest
 from conftest import PATIENCE, segment_body, wait_until
 from segment_census import DIED_OFTEN
 
-pytestmark = pytest.mark.embedded
-
 KILLS = int(os.environ.get("SEGMENTS_TEST_KILLS", "200"))
 # A task whose worker died five times is given up, and what a dead one held waits for 30 s: where the kills take longer than usual, the
 # jobs come to their end in between.
@@ -122,6 +120,7 @@ def jobs_given_up(server):
         return {id.removeprefix("process-"): error for id, error in queue.execute("SELECT id, error FROM task WHERE dead = 1") if error in DIED_OFTEN}
 
 
+@pytest.mark.embedded("what SQLite and the folder keep through kill -9; test_cloud.py kills the processes that keep nothing")
 def test_what_was_acknowledged_survives_kill_9(make_server, small_video):
     seed = int(os.environ.get("SEGMENTS_TEST_SEED", time.time()))
     print(f"SEGMENTS_TEST_SEED={seed}")
@@ -191,7 +190,7 @@ def test_what_was_acknowledged_survives_kill_9(make_server, small_video):
         walked, cursor = walked + page["page_size"], page["next_cursor"]
     assert walked == listed
     # The folders of killed runs go with the worker's next sweep.
-    wait_until(lambda: not [p for p in (server.data / "work").rglob("*") if p.is_file()])
+    wait_until(lambda: not server.work_files())
 
 
 def test_a_cancelled_job_stops_its_encoder_and_leaves_nothing(server, tmp_path):
@@ -204,7 +203,7 @@ def test_a_cancelled_job_stops_its_encoder_and_leaves_nothing(server, tmp_path):
 
     def encoders():
         found = []
-        for pid in descendants(server.process.pid):
+        for pid in [below for pid in server.pids() for below in descendants(pid)]:
             with contextlib.suppress(OSError):
                 if b"ffmpeg" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
                     found.append(pid)
@@ -215,5 +214,5 @@ def test_a_cancelled_job_stops_its_encoder_and_leaves_nothing(server, tmp_path):
     wait_until(lambda: not encoders())
     assert server.wait_job(job)["status"] == "CANCELLED"
     assert server.call("POST", f"/api/jobs/{job}/cancel").status == 409
-    wait_until(lambda: not [p for p in (server.data / "work").rglob("*") if p.is_file()])
-    assert not [p for p in (server.data / "objects").rglob("*") if job in str(p) and "processed" in str(p) and p.is_file()]
+    wait_until(lambda: not server.work_files())
+    assert not server.pieces_of(job)

@@ -5,10 +5,7 @@ import json
 import subprocess
 
 import pytest
-from celery_cluster import FolderStore
 from conftest import BINARY, PATIENCE, on_redis, wait_until
-
-pytestmark = pytest.mark.embedded
 
 BATCH = "tasks.batch_sync_social_media_task"
 
@@ -101,7 +98,7 @@ def test_garbage_on_the_queue(server, redis, beside, app):
     assert listed(server) == [] and "dead letter" in dead_letters(server, "drop", pickle, code=1) + dead_letters(server, "show", pickle, code=1)
 
 
-def test_a_dead_task_is_put_back_when_its_trouble_is_over(server, redis, beside, app, tmp_path):
+def test_a_dead_task_is_put_back_when_its_trouble_is_over(server, redis, beside, app, piece):
     key = "processed/v7/segment_001.mp4"
     beside.worker(server, "clips", "--concurrency", "1")
     result = app.send_task("tasks.create_segments_from_video_task", kwargs={"video_id": "v7", "user_id": "alice", "output_s3_keys": [key]})
@@ -109,9 +106,7 @@ def test_a_dead_task_is_put_back_when_its_trouble_is_over(server, redis, beside,
     (id, _, name, error), = listed(server)
     assert (id, name, error) == (result.id, "tasks.create_segments_from_video_task", f"There is no object {key}.")
     assert json.loads(json.loads(dead_letters(server, "show", id))["arguments"])["output_s3_keys"] == [key]
-    store = FolderStore(server.data / "objects", tmp_path)
-    store.sample("piece.mp4", "testsrc=size=32x32:rate=10:duration=2", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
-    store.put(key, "video/mp4")
+    server.put_object(key, piece)
     dead_letters(server, "requeue", id)
     wait_until(lambda: server.call("GET", "/api/segments?video_id=v7").json["total_count"] == 1)
     wait_until(lambda: app.AsyncResult(id).state == "SUCCESS" and server.call("GET", f"/api/tasks/{id}").json["status"] == "SUCCESS")

@@ -7,8 +7,6 @@ from celery.events.state import State
 from conftest import PATIENCE, on_redis, wait_until
 from programs import POSTS_FOR_LONG, SLOW_PLATFORM, link_posts
 
-pytestmark = pytest.mark.embedded
-
 SYNC, BATCH = "tasks.sync_social_media_metrics_task", "tasks.batch_sync_social_media_task"
 
 

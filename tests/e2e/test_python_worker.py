@@ -4,8 +4,6 @@ import pathlib
 import pytest
 from conftest import PATIENCE, on_redis, segment_body, wait_until
 
-pytestmark = pytest.mark.embedded
-
 BATCH, SYNC, CREATE = "tasks.batch_sync_social_media_task", "tasks.sync_social_media_metrics_task", "tasks.create_segments_from_video_task"
 MODULE = pathlib.Path(__file__).with_name("python_worker")
 

@@ -5,17 +5,17 @@ import threading
 import time
 
 import pytest
-from conftest import PATIENCE, on_redis, segment_body, wait_until
+from conftest import CLOUD, PATIENCE, on_redis, segment_body, wait_until
 from streams import Stream
-
-pytestmark = pytest.mark.embedded
 
 PIECES = {"type": "fixed", "duration_seconds": 1, "mode": "exact"}
 
 
 @pytest.fixture
 def two_servers(make_server, redis):
-    """Two processes that serve one data folder and one Redis; none of them runs tasks."""
+    """Two processes that serve the same data and one Redis; none of them runs tasks."""
+    if CLOUD:
+        return make_server(env=on_redis(redis.url, SEGMENTS_WORKERS="0")).start().apis[:2]
     first, second = (make_server(env=on_redis(redis.url, SEGMENTS_WORKERS="0")) for _ in range(2))
     first.start()
     second.env["SEGMENTS_DATA_DIR"] = first.env["SEGMENTS_DATA_DIR"]
@@ -57,7 +57,8 @@ def test_two_servers_and_a_worker_on_queues_of_its_own(two_servers, redis, besid
     assert listening.get_message(timeout=1) is None
     assert {channel for channel, _ in published} == {f"job_progress_{job}"}
     told = [data for _, data in published]
-    whole = Stream(one, "/api/events", 0)
+    first = int(redis.client().xrange("segments:events", count=1)[0][0].split(b"-")[0])
+    whole = Stream(one, "/api/events", first - 1)
 
     def seen():
         return [data for _, _, data in whole.events if data.get("job_id") == job and "stage" in data]
@@ -105,5 +106,5 @@ def test_a_running_job_is_cancelled_through_the_other_server(two_servers, redis,
     assert len(other.wait_segments(following)) == 6
     assert one.call("GET", f"/api/jobs/{job}/status").json["status"] == "CANCELLED"
     wait_until(lambda: one.call("GET", task).json["status"] == "REVOKED")
-    wait_until(lambda: not [p for p in (one.data / "work").rglob("*") if p.is_file()] and redis.client().hlen("unacked") == 0)
-    assert worker.stop() == 0 and not [p for p in (one.data / "objects").rglob("*") if job in str(p) and "processed" in str(p) and p.is_file()]
+    wait_until(lambda: not one.work_files() and redis.client().hlen("unacked") == 0)
+    assert worker.stop() == 0 and not one.pieces_of(job)

@@ -145,9 +145,8 @@ def test_random_requests_from_the_openapi_document_never_give_a_500(server):
     assert sum(tried.values()) > 800, tried
 
 
-@pytest.mark.embedded
-@pytest.mark.parametrize("engine", ["tmpfs"])
-def test_a_full_disk_is_said_and_survived(make_server, tmp_path, engine):
+@pytest.mark.embedded("of the disk that SQLite and the folder are on")
+def test_a_full_disk_is_said_and_survived(make_server, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(disk)], check=True)
