@@ -91,7 +91,8 @@ int migrate_table(const Config& config, const std::string& old_name, std::ostrea
   if (std::ranges::any_of(dynamodb::differences(*answers), &dynamodb::Difference::is_needed))
     throw Error(ErrorKind::conflict, "The table " + open.table.name() +
                                          " is not ours; `segments admin table verify` says what differs.");
-  if (!dynamodb::describe_table(old))
+  // Its settings are none of ours: whoever copies it needs no right to read them.
+  if (!dynamodb::has_table(old))
     throw Error(ErrorKind::not_found, "There is no table " + old_name + ".");
   return tell(migration.run(), out);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "describe/decode.h"
@@ -32,6 +33,14 @@ std::optional<std::string> describe(Table& table, std::string_view operation) {
   auto answer = table.call(operation, name_request(table), Repeat::safe);
   if (is_unknown(answer)) return std::nullopt;
   if (!answer.is_done()) throw table.unexpected(operation, answer);
+  return detail::serialize(answer.body);
+}
+
+// std::nullopt where there is no such table.
+std::optional<std::string> ask_for_table(Table& table) {
+  auto answer = table.call("DescribeTable", name_request(table), Repeat::safe);
+  if (answer.error_code == "ResourceNotFoundException") return std::nullopt;
+  if (!answer.is_done()) throw table.unexpected("DescribeTable", answer);
   return detail::serialize(answer.body);
 }
 
@@ -74,11 +83,14 @@ void switch_on(Table& table, std::string_view operation, const std::string& requ
 
 }  // namespace
 
+bool has_table(Table& table) {
+  return ask_for_table(table).has_value();
+}
+
 std::optional<TableAnswers> describe_table(Table& table) {
-  auto answer = table.call("DescribeTable", name_request(table), Repeat::safe);
-  if (answer.error_code == "ResourceNotFoundException") return std::nullopt;
-  if (!answer.is_done()) throw table.unexpected("DescribeTable", answer);
-  return TableAnswers{.table = detail::serialize(answer.body),
+  auto answer = ask_for_table(table);
+  if (!answer) return std::nullopt;
+  return TableAnswers{.table = std::move(*answer),
                       .expiry = describe(table, "DescribeTimeToLive"),
                       .backups = describe(table, "DescribeContinuousBackups")};
 }

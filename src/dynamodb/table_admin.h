@@ -9,6 +9,8 @@
 
 namespace segments::dynamodb {
 
+bool has_table(Table&);
+
 // What DynamoDB says of the table; std::nullopt where there is none.
 std::optional<TableAnswers> describe_table(Table&);
 
