@@ -82,10 +82,9 @@ std::optional<Item> DynamoVideoStore::find_item(std::string_view video_id) {
 
 bool DynamoVideoStore::claim_video(std::string_view video_id, std::string_view user_id, bool take_over) {
   Terms terms;
-  const auto owner = terms.name("owner"), user = terms.value(user_id);
-  auto update = "SET " + owner + " = " + user + ", " + terms.name("claimed") + " = " + terms.value({true}) +
-                " REMOVE " + terms.name("removed");
-  auto condition = "attribute_not_exists(" + owner + ") OR " + owner + " = " + user;
+  auto update = "SET " + terms.name("owner") + " = " + terms.value(user_id) + ", " + terms.name("claimed") +
+                " = " + terms.value({true}) + " REMOVE " + terms.name("removed");
+  auto condition = free_condition(terms, user_id);
   if (take_over) condition += " OR attribute_not_exists(" + terms.name("upload_date") + ")";
   return table_
       .update({.key = video_key(video_id),
@@ -115,9 +114,8 @@ bool DynamoVideoStore::create_video(const Video& video, std::string_view task_ar
   const std::string write_id = make_id();
   const StoredVideo stored{video, std::string(task_arguments), 1, {write_id}};
   Terms terms;
-  const auto owner = terms.name("owner");
-  auto condition = "attribute_not_exists(" + terms.name("upload_date") + ") AND (attribute_not_exists(" +
-                   owner + ") OR " + owner + " = " + terms.value(video.user_id) + ")";
+  auto condition =
+      "attribute_not_exists(" + terms.name("upload_date") + ") AND " + free_condition(terms, video.user_id);
   auto written = table_.put({.item = make_item(stored), .condition = std::move(condition), .terms = terms});
   if (written.is_done || !written.may_be_ours) return written.is_done;
   return has_write(table_.get(video_key(video.video_id), true), write_id);
@@ -154,7 +152,8 @@ void DynamoVideoStore::begin_removal(std::string_view video_id) {
   Terms terms;
   const auto set = terms.value({true});
   auto update = "SET " + terms.name("removed") + " = " + set;
-  auto condition = terms.name("claimed") + " = " + set;
+  auto condition =
+      terms.name("claimed") + " = " + set + " OR attribute_exists(" + terms.name("user_id") + ")";
   table_.update({.key = video_key(video_id),
                  .update = std::move(update),
                  .condition = std::move(condition),
@@ -169,7 +168,7 @@ bool DynamoVideoStore::remove_video(std::string_view video_id) {
   // What was promised under the id, as an address that takes its bytes or a task that still runs, must never
   // reach another user: whose it was is kept for good.
   Item tombstone = item_of(video_key(video_id));
-  tombstone["owner"] = text(text_of(*item, "owner"));
+  tombstone["owner"] = text(claim_of(*item).owner);
   tombstone["removed"] = {true};
   Terms terms;
   auto condition = "attribute_exists(" + terms.name("upload_date") + ")";

@@ -196,6 +196,29 @@ TEST_F(DynamoVideos, WhatTheEarlierServiceWroteIsReadAndGoesOn) {
   EXPECT_EQ(store.find_video("v1")->status, VideoStatus::FAILED);
 }
 
+TEST_F(DynamoVideos, WhoseAnItemWithoutOwnerIsItsUserSays) {
+  auto put = [&] {
+    table.put({.item = {{"video_id", text("v1")},
+                        {"segment_id", text("#VIDEO")},
+                        {"user_id", text("ann")},
+                        {"upload_date", text("2025-07-05T09:32:00.123456")}}});
+  };
+  put();
+  EXPECT_EQ(store.find_owner("v1"), "ann");
+  EXPECT_FALSE(store.claim_video("v1", "bob", false));
+  EXPECT_FALSE(store.claim_video("v1", "bob", true)) << "a video is there";
+  EXPECT_FALSE(claim(table, "v1", "bob"));
+  EXPECT_TRUE(find_claim(table, "v1", true).is_of("ann"));
+  EXPECT_EQ(store.find_owner("v1"), "ann");
+  EXPECT_TRUE(claim(table, "v1", "ann"));
+  EXPECT_EQ(store.find_owner("v1"), "ann");
+  put();
+  EXPECT_TRUE(store.remove_video("v1"));
+  EXPECT_FALSE(store.find_owner("v1"));
+  EXPECT_FALSE(store.create_video(make_video("v1", "bob"), "")) << "its id stays whose it was";
+  EXPECT_TRUE(store.create_video(make_video("v1", "ann"), ""));
+}
+
 TEST(ObjectKey, IsFoundInEveryAddress) {
   for (const char* address :
        {"a/b c.mp4", "s3://bucket/a/b c.mp4", "https://bucket.s3.eu-west-1.amazonaws.com/a/b%20c.mp4",
