@@ -209,6 +209,7 @@ TEST_F(S3OfAws, CompletesWhatWasCompletedBefore) {
   answer("Head", {object(std::string(32, 'b'))});
   EXPECT_EQ(refused([&] { store.complete_upload("k", id_, {}); }).kind(), ErrorKind::not_found);
   answer("Head", {{aws::http_answer(404, "")}});
+  answer("List", {{aws::http_answer(200, "<ListBucketResult/>")}});
   EXPECT_EQ(refused([&] { store.complete_upload("k", id_, {}); }).kind(), ErrorKind::not_found);
 }
 
@@ -233,6 +234,7 @@ TEST_F(S3OfAws, SaysWhatIsWrongWithParts) {
     return refused([&] { store.complete_upload("k", id_, two_); });
   };
   answer("Head", {{aws::http_answer(404, "")}});
+  answer("List", {{aws::http_answer(200, "<ListBucketResult/>")}});
   answer("ListParts", {parts({5, 5})});
   auto error = complete(refusal(400, "EntityTooSmall",
                                 "<ProposedSize>5</ProposedSize><MinSizeAllowed>5242880</MinSizeAllowed>"
@@ -338,6 +340,28 @@ TEST_F(S3OfAws, SaysPlainlyWhyTheBucketCannotBeUsed) {
   EXPECT_NE(complaint([&] { store.check_bucket(); }).find("s3:AbortMultipartUpload"), std::string::npos);
   answer("Abort", {{aws::http_answer(204, "")}});
   store.check_bucket();
+}
+
+TEST_F(S3OfAws, ABucketThatIsNotThereIsNotABucketWithoutTheObject) {
+  S3ObjectStore store(scripted(), credentials_);
+  answer("Head", {{aws::http_answer(404, "")}});
+  for (const char* operation : {"List", "Get", "ListParts", "Abort"})
+    answer(operation, {refusal(404, "NoSuchBucket")});
+  const std::string absent = "The bucket easy-video does not exist.";
+  EXPECT_EQ(complaint([&] { store.find_object("k"); }), absent);
+  EXPECT_EQ(complaint([&] { store.read_object("k", 0, 0); }), absent);
+  EXPECT_EQ(complaint([&] { store.remove_object("k"); }), absent);
+  EXPECT_EQ(complaint([&] { store.readable_location("k"); }), absent);
+  const std::vector<std::function<void()>> others = {
+      [&] { store.read_object("k", 0, 5); }, [&] { store.complete_upload("k", id_, two_); },
+      [&] { store.is_upload_open("k", id_); }, [&] { store.abort_upload("k", id_); }};
+  for (const auto& other : others) EXPECT_NE(refused(other).kind(), ErrorKind::not_found);
+  // Where it was seen, what is not in it is absent, and nothing more is asked for a while.
+  answer("List", {{aws::http_answer(200, "<ListBucketResult/>")}});
+  EXPECT_FALSE(store.find_object("k"));
+  const auto asked = server_.count("GET");
+  EXPECT_FALSE(store.find_object("k"));
+  EXPECT_EQ(server_.count("GET"), asked);
 }
 
 TEST_F(S3OfAws, ListsPageByPageAndPassesOverWhatIsNoKeyOfOurs) {

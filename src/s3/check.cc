@@ -73,6 +73,15 @@ void S3ObjectStore::check_bucket() {
   check_writing();
 }
 
+// Before an object is called absent: of a HEAD that is answered 404 nobody can tell whether the object or the
+// bucket is what is missing.
+void S3ObjectStore::check_there() {
+  Millis now = steady_ms(), seen = seen_at_;
+  if (seen != 0 && now - seen < seen_for_ms) return;
+  check_reading();
+  seen_at_ = now;
+}
+
 std::int64_t S3ObjectStore::check_writable() {
   std::lock_guard lock(checking_);
   Millis now = steady_ms();

@@ -53,7 +53,7 @@ std::optional<aws::Reply> S3ObjectStore::head(std::string_view key) {
   for (bool is_again : {false, true}) {
     auto reply = bucket_.client().call(call);
     if (reply.is_done()) return reply;
-    if (reply.status == 404) return std::nullopt;
+    if (reply.status == 404) return check_there(), std::nullopt;
     if (is_again) throw bucket_.client().unexpected(call, reply);
     // A refusal of HEAD has no body to say why, so nobody could mend it (expired keys, a wrong clock). That
     // of GET has.
@@ -87,7 +87,8 @@ bool S3ObjectStore::remove_object(std::string_view key) {
   if (!head(key)) return false;  // S3 itself does not tell
   auto call = bucket_.call("DeleteObject", "DELETE", key);
   auto reply = bucket_.client().call(call);
-  if (!reply.is_done() && reply.status != 404) throw bucket_.client().unexpected(call, reply);
+  if (!reply.is_done() && reply.error_code != "NoSuchKey" && reply.error_code != "Http404")
+    throw bucket_.client().unexpected(call, reply);
   return true;
 }
 

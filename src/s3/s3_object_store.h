@@ -2,6 +2,7 @@
 // in a forked child. Docs: docs/adr/0015-s3.md.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -65,10 +66,13 @@ class S3ObjectStore : public ObjectStore {
                                  const std::vector<UploadPart>&);
   void check_reading();
   void check_writing();
+  void check_there();
 
   Bucket bucket_;
   std::mutex checking_;
-  Millis seen_at_ = 0, written_at_ = 0;  // of steady_ms(); 0: never, or it failed since
+  // Of steady_ms(); 0: never, or it failed since.
+  std::atomic<Millis> seen_at_ = 0;
+  Millis written_at_ = 0;
 };
 
 }  // namespace segments::s3

@@ -25,6 +25,7 @@ bool is_mark(std::string_view text) {
 
 // S3 words it in several ways; whatever is wrong with an id that a client brings, there is no such upload.
 bool is_unknown(const aws::Reply& reply) {
+  if (reply.error_code == "NoSuchBucket") return false;
   return reply.status == 404 || reply.error_code == "NoSuchUpload" || reply.error_code == "InvalidArgument";
 }
 
