@@ -18,6 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Of events that follow a change whose client waits for its answer.
+constexpr redis::Timeouts prompt_redis{.connect_ms = 1'000, .answer_ms = 1'000};
+
 fs::path data_file(const Config& config, const char* name) {
   return fs::path(config.data_dir) / name;
 }
@@ -87,7 +90,9 @@ std::unique_ptr<Stores> Engines::make_stores(const Config& config) {
     return std::make_unique<SqliteStores>(sqlite_options(config), &metrics_);
   dynamodb_ = make_dynamodb_client(*aws_);
   redis_events_ = std::make_unique<RedisEventLog>(*redis_);
-  deferred_events_ = std::make_unique<DeferredEventLog>(*redis_events_);
+  prompt_redis_ = make_redis(config, prompt_redis);
+  prompt_events_ = std::make_unique<RedisEventLog>(*prompt_redis_);
+  deferred_events_ = std::make_unique<DeferredEventLog>(*redis_events_, *prompt_events_);
   return std::make_unique<DynamoStores>(*dynamodb_, config.dynamodb_table_name, *deferred_events_, &metrics_);
 }
 

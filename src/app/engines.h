@@ -54,8 +54,8 @@ class Engines {
   Metrics metrics_;
   std::unique_ptr<AwsAccount> aws_;  // these are null where nothing uses them
   std::unique_ptr<aws::Client> dynamodb_;
-  std::unique_ptr<redis::Client> redis_;
-  std::unique_ptr<RedisEventLog> redis_events_;  // of stores that have no log of their own
+  std::unique_ptr<redis::Client> redis_, prompt_redis_;
+  std::unique_ptr<RedisEventLog> redis_events_, prompt_events_;  // of stores that have no log of their own
   std::unique_ptr<EventLog> deferred_events_;
   std::unique_ptr<Stores> stores_;
   std::unique_ptr<EventLog> relayed_events_;

@@ -35,7 +35,7 @@ class DeferredUnderTest : public WithSqlite {
 
  private:
   RedisEventLog log_{client_};
-  DeferredEventLog events_{log_};
+  DeferredEventLog events_{log_, log_};
 };
 
 class RelayedUnderTest : public WithSqlite {

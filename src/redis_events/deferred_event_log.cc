@@ -8,8 +8,8 @@
 
 namespace segments {
 
-DeferredEventLog::DeferredEventLog(RedisEventLog& log, Options options)
-    : log_(log), options_(options), writer_(make_id()), thread_([this] { run(); }) {}
+DeferredEventLog::DeferredEventLog(RedisEventLog& log, RedisEventLog& prompt, Options options)
+    : log_(log), prompt_(prompt), options_(options), writer_(make_id()), thread_([this] { run(); }) {}
 
 DeferredEventLog::~DeferredEventLog() {
   {
@@ -44,7 +44,7 @@ std::int64_t DeferredEventLog::append_event(const Event& event) {
   const auto attempt = next_attempt(take_lane());
   lock.unlock();
   try {
-    auto id = log_.append_event_once(event, attempt);
+    auto id = prompt_.append_event_once(event, attempt);
     lock.lock();
     free_lanes_.push_front(attempt.lane);
     return id;

@@ -21,9 +21,10 @@ class DeferredEventLog : public EventLog {
     int try_every_ms = 200;          // while Redis is away
     int end_ms = 5'000;              // how long the destructor goes on trying
   };
-  // The log must outlive it.
-  explicit DeferredEventLog(RedisEventLog& log) : DeferredEventLog(log, Options{}) {}
-  DeferredEventLog(RedisEventLog&, Options);
+  // `prompt` is the same log by a client with short deadlines: whoever changed a record waits for no Redis
+  // that is silent. Both must outlive it.
+  DeferredEventLog(RedisEventLog& log, RedisEventLog& prompt) : DeferredEventLog(log, prompt, Options{}) {}
+  DeferredEventLog(RedisEventLog& log, RedisEventLog& prompt, Options);
   ~DeferredEventLog() override;
   DeferredEventLog(const DeferredEventLog&) = delete;
   DeferredEventLog& operator=(const DeferredEventLog&) = delete;
@@ -58,7 +59,7 @@ class DeferredEventLog : public EventLog {
   bool deliver_first(std::unique_lock<std::mutex>&);
   void note_outage(bool is_away, const char* detail);
 
-  RedisEventLog& log_;
+  RedisEventLog &log_, &prompt_;
   const Options options_;
   const std::string writer_;
 

@@ -33,7 +33,7 @@ class DeferredEventLogTest : public testing::Test {
 };
 
 TEST_F(DeferredEventLogTest, DeliversAtOnceWhileRedisIsThere) {
-  DeferredEventLog log(redis_, quick_);
+  DeferredEventLog log(redis_, redis_, quick_);
   std::int64_t last = 0;
   for (int i = 0; i < 100; ++i) {
     auto id = log.append_event(make_event(i, "ann", "j"));
@@ -47,7 +47,7 @@ TEST_F(DeferredEventLogTest, DeliversAtOnceWhileRedisIsThere) {
 }
 
 TEST_F(DeferredEventLogTest, KeepsTheOrderOverAnOutage) {
-  DeferredEventLog log(redis_, quick_);
+  DeferredEventLog log(redis_, redis_, quick_);
   for (int i = 0; i < 10; ++i) EXPECT_GT(log.append_event(make_event(i, "ann")), 0);
   server_.kill();
   for (int i = 10; i < 60; ++i) EXPECT_EQ(log.append_event(make_event(i, "ann")), 0);
@@ -62,7 +62,7 @@ TEST_F(DeferredEventLogTest, KeepsTheOrderOverAnOutage) {
 }
 
 TEST_F(DeferredEventLogTest, DoublesNothingThatWasDoneUnseen) {
-  DeferredEventLog log(redis_, quick_);
+  DeferredEventLog log(redis_, redis_, quick_);
   EXPECT_GT(log.append_event(make_event(0, "ann")), 0);
   for (int round = 0; round < 3; ++round) {
     server_.pause();
@@ -75,9 +75,22 @@ TEST_F(DeferredEventLogTest, DoublesNothingThatWasDoneUnseen) {
   EXPECT_EQ(await_numbers("ann", 62), up_to(62));
 }
 
+TEST_F(DeferredEventLogTest, NobodyWaitsForASilentRedisAsLongAsItIsTried) {
+  redis::Client patient_client(redis::parse_url(server_.url()),
+                               {.connect_ms = 600'000, .answer_ms = 600'000});
+  RedisEventLog patient(patient_client);
+  DeferredEventLog log(patient, redis_, quick_);
+  EXPECT_GT(log.append_event(make_event(0, "ann")), 0);
+  server_.pause();
+  for (int i = 1; i < 10; ++i) EXPECT_EQ(log.append_event(make_event(i, "ann")), 0);
+  server_.resume();
+  EXPECT_TRUE(await([&] { return log.kept() == 0; }));
+  EXPECT_EQ(await_numbers("ann", 10), up_to(10));
+}
+
 TEST_F(DeferredEventLogTest, KeepsSoManyAndDropsTheOldest) {
   quick_.most_kept = 10;
-  DeferredEventLog log(redis_, quick_);
+  DeferredEventLog log(redis_, redis_, quick_);
   server_.kill();
   for (int i = 0; i < 100; ++i) log.append_event(make_event(i, "ann"));
   EXPECT_EQ(log.kept(), 10u);
@@ -90,7 +103,7 @@ TEST_F(DeferredEventLogTest, EachWritersOrderHoldsWhileRedisComesAndGoes) {
   constexpr int writers = 8, each = 150;
   quick_.most_kept = writers * each;
   {
-    DeferredEventLog log(redis_, quick_);
+    DeferredEventLog log(redis_, redis_, quick_);
     std::atomic<int> writing = writers;
     std::vector<std::jthread> threads;
     for (int w = 0; w < writers; ++w)
@@ -115,7 +128,7 @@ TEST_F(DeferredEventLogTest, EachWritersOrderHoldsWhileRedisComesAndGoes) {
 
 TEST_F(DeferredEventLogTest, DeliversWhatIsLeftBeforeItEnds) {
   {
-    DeferredEventLog log(redis_, quick_);
+    DeferredEventLog log(redis_, redis_, quick_);
     server_.kill();
     for (int i = 0; i < 30; ++i) log.append_event(make_event(i, "ann"));
     server_.start();
@@ -126,7 +139,7 @@ TEST_F(DeferredEventLogTest, DeliversWhatIsLeftBeforeItEnds) {
 TEST_F(DeferredEventLogTest, EndsInTimeWithoutRedis) {
   quick_.end_ms = 0;
   server_.kill();
-  DeferredEventLog log(redis_, quick_);
+  DeferredEventLog log(redis_, redis_, quick_);
   EXPECT_EQ(log.append_event(make_event(0, "ann")), 0);
 }
 
