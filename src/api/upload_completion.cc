@@ -85,6 +85,8 @@ ObjectInfo require_upload(const CompleteUpload& body, Services& services) {
   if (!object)
     throw Error(ErrorKind::conflict,
                 "The upload's bytes are not there yet: put them to its presigned_url first.");
+  // S3 takes whatever is put where no size was announced.
+  check_upload_size(object->size, services.settings);
   std::int64_t announced = body.file_size.value_or(0);
   if (announced > 0 && announced != object->size)
     throw Error(ErrorKind::conflict, "The upload has " + std::to_string(object->size) + " bytes, not the " +

@@ -25,12 +25,6 @@ struct NewUpload {
   std::int64_t size = 0;     // 0: not known
 };
 
-void check_size(std::int64_t size, const ServiceSettings& settings) {
-  if (settings.max_upload_bytes > 0 && size > settings.max_upload_bytes)
-    throw Error(ErrorKind::too_large,
-                "An upload has at most " + std::to_string(settings.max_upload_bytes) + " bytes.");
-}
-
 NewUpload begin(const Request& request, Services& services) {
   auto body = read_body<InitiateUpload>(request);
   NewUpload upload;
@@ -39,7 +33,7 @@ NewUpload begin(const Request& request, Services& services) {
     if (const char* fault = fault_of_content_type(upload.content_type))
       throw invalid_input({{"/content_type", "format", fault}});
   upload.size = body.file_size.value_or(0);
-  check_size(upload.size, services.settings);
+  check_upload_size(upload.size, services.settings);
   std::string user = user_for(request, body.user_id);
   upload.video_id = make_id();
   upload.key = make_upload_key(upload.video_id, body.filename);
@@ -106,6 +100,12 @@ ObjectInfo join_upload(Services& services, const std::string& key, const std::st
   if (announced.value_or(0) > 0) bounds.exactly = announced;
   if (services.settings.max_upload_bytes > 0) bounds.most = services.settings.max_upload_bytes;
   return services.objects.complete_upload(key, upload_id, parts_of(parts), bounds);
+}
+
+void check_upload_size(std::int64_t size, const ServiceSettings& settings) {
+  if (settings.max_upload_bytes > 0 && size > settings.max_upload_bytes)
+    throw Error(ErrorKind::too_large,
+                "An upload has at most " + std::to_string(settings.max_upload_bytes) + " bytes.");
 }
 
 Response finalize_multipart_upload(const Request& request, Services& services) {

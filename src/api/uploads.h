@@ -201,6 +201,8 @@ constexpr MemberNames ignored_members(Describes<AnalyzeDuration>) {
   return upload_members_ignored;
 }
 
+// Throws Error{too_large} above the bound of one upload.
+void check_upload_size(std::int64_t size, const ServiceSettings&);
 // Joins a multipart upload's parts (done before: the same again). Error{too_large} above the bound,
 // Error{conflict} for another size than announced: the parts stay as they are.
 ObjectInfo join_upload(Services&, const std::string& key, const std::string& upload_id,

@@ -78,7 +78,7 @@ TEST_F(Auth, ManyFailuresOfAnAddressAreSlowedDownButNotThoseWithAToken) {
   EXPECT_GE(unauthorized, 60);
   EXPECT_GE(limited, 1);
   EXPECT_EQ(get("/api/segments").status, 200);
-  EXPECT_EQ(metrics_.counter("segments_auth_rejected_total", "").value(), 80u);
+  EXPECT_EQ(metrics().counter("segments_auth_rejected_total", "").value(), 80u);
 }
 
 TEST_F(Auth, RequestsOfAUserAreLimitedWhereThatIsSet) {

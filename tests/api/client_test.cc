@@ -19,7 +19,10 @@ class ClientInUse : public TrustedApiTest {
     EXPECT_EQ(answer.header("Access-Control-Allow-Origin"), "*") << target;
     return answer;
   }
-  static std::string path_of(const std::string& url) { return url.substr(url.find("/media/")); }
+  static bool may_be_read(const Answer& answer) {
+    const auto allowed = answer.header("Access-Control-Allow-Origin");
+    return allowed == "*" || allowed == "http://localhost:5173";
+  }
   // What the worker does with an upload.
   void finish_job(const std::string& id, const std::string& user) {
     std::vector<std::string> keys;
@@ -63,7 +66,7 @@ TEST_F(ClientInUse, UploadsCutsListsPlaysAndDownloads) {
       fetch("POST", "/api/upload/initiate", R"({"filename":"My clip.mp4","content_type":"","file_size":5})");
   ASSERT_EQ(begun.status, 200) << begun.body;
   std::string key = begun.text("s3_key"), job = begun.text("job_id");
-  auto sent = call("PUT", path_of(begun.text("presigned_url")), "12345", "",
+  auto sent = call("PUT", begun.text("presigned_url"), "12345", "",
                    {{"Content-Type", "video/mp4"}, {"Origin", "http://localhost:5173"}});
   ASSERT_LT(sent.status, 300) << sent.body;
 
@@ -107,19 +110,17 @@ TEST_F(ClientInUse, UploadsCutsListsPlaysAndDownloads) {
   EXPECT_EQ(fetch("GET", "/api/videos/" + job + "/segments")["segments"].as_array().size(), 2u);
   EXPECT_EQ(fetch("GET", "/api/segments/" + id).status, 200);
   std::string thumbnail(segment.at("thumbnail_url").as_string());
-  EXPECT_EQ(call("GET", path_of(thumbnail), "", "", {{"Origin", "http://localhost:5173"}})
-                .header("Access-Control-Allow-Origin"),
-            "*");
+  EXPECT_TRUE(may_be_read(call("GET", thumbnail, "", "", {{"Origin", "http://localhost:5173"}})));
 
   auto download = fetch("GET", "/api/segments/" + id + "/download");
   EXPECT_EQ(download["download_count"].as_int64(), 1);
-  EXPECT_TRUE(call("GET", path_of(download.text("download_url")), "", "")
+  EXPECT_TRUE(call("GET", download.text("download_url"), "", "")
                   .header("Content-Disposition")
                   .starts_with("attachment; filename="));
-  std::string play = path_of(fetch("GET", "/api/segments/" + id + "/play").text("play_url"));
+  std::string play = fetch("GET", "/api/segments/" + id + "/play").text("play_url");
   auto head = call("HEAD", play, "", "", {{"Origin", "http://localhost:5173"}});
   EXPECT_EQ(head.status, 200);
-  EXPECT_EQ(head.header("Access-Control-Allow-Origin"), "*");
+  EXPECT_TRUE(may_be_read(head));
   EXPECT_EQ(head.header("Accept-Ranges"), "bytes");
   auto range = call("GET", play, "", "", {{"Range", "bytes=0-4"}});
   EXPECT_EQ(range.status, 206);
@@ -129,7 +130,7 @@ TEST_F(ClientInUse, UploadsCutsListsPlaysAndDownloads) {
   for (const std::string& location : {std::string(video.at("output_s3_urls").at(0).as_string()), key}) {
     auto url = fetch("POST", "/api/videos/url", R"({"bucket_location":")" + location + "\"}");
     ASSERT_EQ(url.status, 200) << url.body;
-    EXPECT_EQ(call("GET", path_of(url.text("url")), "", "").status, 200);
+    EXPECT_EQ(call("GET", url.text("url"), "", "").status, 200);
   }
   EXPECT_EQ(call("GET", "/api/jobs/" + job + "/status", "", "")["output_urls"].as_array().size(), 2u);
   EXPECT_EQ(call("GET", "/api/job-progress/" + job + "/stream", "", "").status, 200);
@@ -144,8 +145,10 @@ TEST_F(ClientInUse, UploadsCutsListsPlaysAndDownloads) {
 }
 
 TEST_F(ClientInUse, UploadsInPartsAndCompletesTwice) {
+  const std::string first(static_cast<std::size_t>(services().objects.traits().smallest_part) + 4, '1');
+  const std::string size = std::to_string(first.size() + 8);
   auto begun = fetch("POST", "/api/upload/initiate-multipart",
-                     R"({"filename":"big.mp4","content_type":"video/mp4","file_size":12})");
+                     R"({"filename":"big.mp4","content_type":"video/mp4","file_size":)" + size + "}");
   ASSERT_EQ(begun.status, 200) << begun.body;
   EXPECT_GT(begun["chunk_size"].as_int64(), 0);
   EXPECT_GT(begun["max_concurrent_uploads"].as_int64(), 0);
@@ -157,7 +160,7 @@ TEST_F(ClientInUse, UploadsInPartsAndCompletesTwice) {
         "POST", "/api/upload/part",
         "{" + upload + R"(,"part_number":)" + std::to_string(number) + R"(,"content_type":"video/mp4"})");
     EXPECT_EQ(part["part_number"].as_int64(), number);
-    auto sent = call("PUT", path_of(part.text("presigned_url")), "part " + std::to_string(number), "",
+    auto sent = call("PUT", part.text("presigned_url"), number == 1 ? first : "the rest", "",
                      {{"Origin", "http://localhost:5173"}});
     EXPECT_LT(sent.status, 300) << sent.body;
     std::string etag = sent.header("ETag");
@@ -167,7 +170,8 @@ TEST_F(ClientInUse, UploadsInPartsAndCompletesTwice) {
   }
   std::string rest =
       "{" + upload + R"(,"job_id":")" + begun.text("job_id") + R"(","parts":[)" + parts +
-      R"(],"user_id":"user-7","filename":"big.mp4","file_size":12,"title":"big","user_email":"u@example.org","content_type":"video/mp4")";
+      R"(],"user_id":"user-7","filename":"big.mp4","title":"big","user_email":"u@example.org","content_type":"video/mp4","file_size":)" +
+      size;
   EXPECT_LT(fetch("POST", "/api/upload/finalize-multipart", rest + "}").status, 300);
   for (int i = 0; i < 2; ++i) {
     auto complete = fetch(
@@ -183,13 +187,14 @@ TEST_F(ClientInUse, UploadsInPartsAndCompletesTwice) {
 TEST_F(ClientInUse, TheExamplesOfTheOldDocumentWork) {
   EXPECT_EQ(fetch("GET", "/api/segments?user_id=test_user")["segments"].as_array().size(), 0u);
   Segment segment;
-  segment.segment_id = "test_segment";
+  // DynamoDB finds a segment by an id that holds its video's; the migration gives one to those that do not.
+  segment.segment_id = is_cloud() ? make_numbered_segment_id("test_video", 1) : "test_segment";
   segment.video_id = "test_video";
   segment.user_id = "test_user";
   segment.s3_key = "processed/test_video/segment_001.mp4";
   segment.created_at = segment.updated_at = now_text();
   services().segments.create_segment(segment);
-  auto linked = fetch("POST", "/api/segments/test_segment/social-media",
+  auto linked = fetch("POST", "/api/segments/" + segment.segment_id + "/social-media",
                       R"({"platform": "instagram", "post_id": "123456"})");
   EXPECT_EQ(linked.status, 200) << linked.body;
   EXPECT_FALSE(linked.header("X-Task-Id").empty());

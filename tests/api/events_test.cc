@@ -165,10 +165,13 @@ TEST_F(Events, AResumeMissesNothingAndRepeatsNothingWhileOthersWrite) {
 }
 
 TEST_F(Events, ALongReplayComesWholeAndThenGoesOnLive) {
-  for (int i = 0; i < 700; ++i)
-    services().events.append_event(
+  std::int64_t first = 0;
+  for (int i = 0; i < 700; ++i) {
+    auto id = services().events.append_event(
         {0, "segment.updated", "alice", std::nullopt, "{\"n\":" + std::to_string(i) + "}", now_ms()});
-  auto client = open("/api/events?last_event_id=0");
+    if (i == 0) first = id;
+  }
+  auto client = open("/api/events?last_event_id=" + std::to_string(first - 1));
   ASSERT_EQ(client->wait_for(700).size(), 700u);
   create_segment();
   auto events = client->wait_for(701);
@@ -279,7 +282,7 @@ TEST_F(Events, JobsAreTheirOwnersAlone) {
 }
 
 TEST_F(Events, WhoLeavesIsForgotten) {
-  auto gauge = [&] { return metrics_.gauge("segments_event_streams", "").value(); };
+  auto gauge = [&] { return metrics().gauge("segments_event_streams", "").value(); };
   std::vector<std::shared_ptr<Client>> clients;
   for (int i = 0; i < 50; ++i) clients.push_back(open("/api/events"));
   create_segment();

@@ -1,5 +1,7 @@
-// The whole interface in process: a router on the embedded engines in a folder of its own. Requests go
-// through Router::call, and every JSON answer is checked against what the OpenAPI document says of its route.
+// The whole interface in process: a router on engines of the test's own, wired as the program's are; the
+// embedded ones in a folder, or with SEGMENTS_TEST_ENGINES=cloud DynamoDB, S3 and Redis (cloud.h). Requests
+// go through Router::call, and every JSON answer is checked against what the OpenAPI document says of its
+// route.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,8 +16,8 @@
 #include <vector>
 
 #include "api/routes.h"
+#include "app/engines.h"
 #include "base/metrics.h"
-#include "objects/directory.h"
 #include "services/services.h"
 
 namespace segments::testing {
@@ -37,14 +39,20 @@ struct Answer {
   bool has_fault(std::string_view pointer) const;
 };
 
-struct Engines;  // the embedded stores and queue
+class Cloud;
+bool is_cloud();
+
+// Skips the test elsewhere, and says why: for what is by its nature of the embedded engines.
+#define OF_EMBEDDED_ENGINES(why) \
+  if (is_cloud()) GTEST_SKIP() << "of the embedded engines alone: " why
 
 class ApiTest : public ::testing::Test {
  public:
   explicit ApiTest(AuthMode mode = AuthMode::token);
   ~ApiTest() override;
 
-  // `user` "" sends no token. Paths are sent as they are, with their query.
+  // `user` "" sends no token. Paths are sent as they are, with their query. As a page does it follows an
+  // address wherever that leads: to this server, by its redirect, or to where the objects lie.
   Answer call(std::string method, std::string target, std::string body = "",
               const std::string& user = "alice", Headers headers = {});
   Answer get(std::string target, const std::string& user = "alice", Headers headers = {}) {
@@ -64,6 +72,7 @@ class ApiTest : public ::testing::Test {
   void put_object(const std::string& key, std::string_view bytes, const std::string& type = "video/mp4");
 
   Services& services() { return *services_; }
+  Metrics& metrics() { return services_->metrics; }
   Router& router() { return *router_; }
   ServiceSettings& settings() { return settings_; }  // then rebuild()
   const std::filesystem::path& folder() const { return folder_; }
@@ -72,10 +81,14 @@ class ApiTest : public ::testing::Test {
   // Answers of probes of object locations, instead of the real libav where a test needs no real video.
   std::function<MediaInfo(const std::string&)> probe;
 
+ private:
+  Answer call_elsewhere(const std::string& method, const std::string& url, const std::string& body,
+                        const Headers& headers);
+
  protected:
   std::filesystem::path folder_;
   ServiceSettings settings_;
-  Metrics metrics_;
+  std::unique_ptr<Cloud> cloud_;  // null on the embedded engines
   std::unique_ptr<Engines> engines_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<Router> router_;

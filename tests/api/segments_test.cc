@@ -217,8 +217,8 @@ TEST_F(Segments, DownloadGivesAnAddressThatWorksAndHeadDoesNotCount) {
   EXPECT_EQ(download.text("segment_id"), id);
   EXPECT_EQ(download.header("Cache-Control"), "no-store");
   std::string url = download.text("download_url");
-  ASSERT_TRUE(url.starts_with("http://api.example:8000/media/")) << url;
-  auto media = call("GET", url.substr(std::string("http://api.example:8000").size()), "", "");
+  ASSERT_TRUE(url.starts_with("http://")) << url;
+  auto media = call("GET", url, "", "");
   EXPECT_EQ(media.status, 200);
   EXPECT_EQ(media.body, "bytes of the clip");
   EXPECT_EQ(media.header("Content-Disposition"), "attachment; filename=\"segment_1.mp4\"");
@@ -227,7 +227,7 @@ TEST_F(Segments, DownloadGivesAnAddressThatWorksAndHeadDoesNotCount) {
   EXPECT_FALSE(record["last_downloaded_at"].is_null());
 
   std::string play = get("/api/segments/" + id + "/play").text("play_url");
-  auto played = call("HEAD", play.substr(std::string("http://api.example:8000").size()), "", "");
+  auto played = call("HEAD", play, "", "");
   EXPECT_EQ(played.status, 200);
   EXPECT_TRUE(played.header("Content-Disposition").starts_with("inline"))
       << played.header("Content-Disposition");

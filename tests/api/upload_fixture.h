@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/cloud.h"
 #include "api/fixture.h"
 #include "base/text.h"
 #include "describe/encode.h"
@@ -19,12 +20,6 @@ inline std::string json_text(std::string_view text) {
 
 inline std::string text_of(const boost::json::value& value) {
   return std::string(value.as_string());
-}
-
-// What a presigned address asks this server for.
-inline std::string target_of(const std::string& url) {
-  std::size_t scheme = url.find("://");
-  return scheme == url.npos ? url : url.substr(url.find('/', scheme + 3));
 }
 
 template <class Base>
@@ -50,7 +45,7 @@ class UploadTestOf : public Base {
   Answer put_bytes(const std::string& url, std::string_view bytes, const std::string& type = "video/mp4") {
     Headers headers;
     if (!type.empty()) headers.emplace_back("content-type", type);
-    return this->call("PUT", target_of(url), std::string(bytes), "", headers);
+    return this->call("PUT", url, std::string(bytes), "", headers);
   }
   static std::string completion(const std::string& job_id, const std::string& key,
                                 const std::string& more = "") {
@@ -68,8 +63,9 @@ class UploadTestOf : public Base {
     return ticket.text("job_id");
   }
   std::vector<LeasedTask> waiting_tasks() { return this->services().queue.lease_tasks("test", 100, 60'000); }
-  // Unfinished files in the object store's folder.
+  // Files in the object store's folder that are not whole; in S3 uploads in parts that are not over.
   std::size_t count_unfinished() {
+    if (this->cloud_) return this->cloud_->count_open_uploads();
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(this->folder()))
       count += entry.path().parent_path().filename() == "incoming";

