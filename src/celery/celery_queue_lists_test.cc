@@ -151,6 +151,19 @@ TEST_F(CeleryListsTest, several_queues_are_served_in_turn_and_can_be_changed) {
   EXPECT_THROW(own.queue.set_queues({""}), Error);
 }
 
+TEST_F(CeleryListsTest, a_worker_that_only_takes_can_be_found_by_its_exchanges) {
+  auto options = test_options();
+  options.consumed = {"a", "b"};
+  auto& own = open(std::move(options));
+  auto bound = [&](const std::string& queue) {
+    return number({"SISMEMBER", keys::binding(queue), keys::binding_member(queue, queue)});
+  };
+  EXPECT_EQ(bound("a"), 0);
+  EXPECT_TRUE(own.queue.lease_tasks("w", 1, lease_ms).empty());
+  EXPECT_EQ(bound("a"), 1);
+  EXPECT_EQ(bound("b"), 1);
+}
+
 TEST_F(CeleryListsTest, revoking_stops_the_message_wherever_it_is) {
   auto& own = open();
   own.queue.enqueue({.id = "waits", .name = "tasks.add", .arguments = R"({"x": 1})"});

@@ -27,6 +27,8 @@ redis::Reply CeleryQueue::fetch(std::string_view worker, int most, Millis at, in
   call.add(looked_at_once).add(bytes_at_once).add(Millis{max_message_bytes}).add(Millis{max_body_values});
   if (most > 0) {
     auto names = queues();
+    // A worker's list has to be found by who publishes through its exchange, though nobody has queued here yet.
+    for (const auto& name : names) declare(name);
     if (!names.empty()) std::rotate(names.begin(), names.begin() + turn_++ % names.size(), names.end());
     for (int step : keys::priority_steps)
       for (const auto& name : names) call.add(name).add(keys::queue_list(name, step));
