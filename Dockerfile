@@ -1,6 +1,7 @@
 # Debian 12, by the same two steps as on a machine: scripts/setup.sh and scripts/build.sh.
 #   docker build -t segments .
 #   docker run --init --read-only --tmpfs /tmp -v segments:/var/lib/segments -p 127.0.0.1:8000:8000 segments
+#   docker exec NAME segments token --user alice      (its log has no token)
 # A worker alone: docker run --init --no-healthcheck … segments worker --beat
 ARG DEBIAN=debian:12-slim
 

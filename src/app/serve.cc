@@ -75,16 +75,18 @@ ServerOptions server_options(const Config& config) {
 }
 
 // A link that works in a browser on this machine; its token goes after the #, which browsers send to nobody.
+// Only a person at a terminal is given one: journals and container logs are read by others, and kept.
 void print_link(const Config& config, const ServiceSettings& settings, int port) {
   std::string host = config.host == "0.0.0.0" || config.host == "::" ? "127.0.0.1" : config.host;
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
   std::string origin =
       config.public_url.empty() ? "http://" + host + ":" + std::to_string(port) : config.public_url;
   std::string link = origin + "/docs";
-  if (config.auth == AuthMode::token)
+  const bool has_token = config.auth == AuthMode::token && isatty(STDOUT_FILENO) == 1;
+  if (has_token)
     link += "#token=" + mint_token(settings.auth_secret, "owner", now_ms() + link_token_ms, now_ms());
   std::printf("Segments is ready: %s\n", link.c_str());
-  if (config.auth == AuthMode::token)
+  if (has_token)
     std::printf(
         "The link's token is the user \"owner\"'s for 30 days; `segments token --user NAME` makes others.\n");
   std::fflush(stdout);

@@ -1,11 +1,13 @@
 """What the image, the units and the package say about the program, against the program."""
+import os
+import pty
 import re
 import shutil
 import subprocess
 
 import pytest
 
-from conftest import BINARY, ROOT
+from conftest import BINARY, PATIENCE, ROOT, clean_environment, free_port
 
 
 def run(*words):
@@ -70,3 +72,33 @@ def test_the_settings_file_names_settings_that_there_are():
     known = set(re.findall(r"^\| `(\w+)`", run(str(BINARY), "config"), re.M))
     given = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / "systemd/segments.env").read_text(), re.M))
     assert given and given <= known, given - known
+
+
+def test_the_manual_page_has_every_command():
+    page = (ROOT / "debian/segments.1").read_text().replace("\\-", "-")
+    commands = set(re.findall(r"^  ([a-z]+(?: [a-z-]+)?)", run(str(BINARY), "--help"), re.M))
+    assert {"serve", "admin table"} <= commands
+    for command in commands:
+        assert re.search(rf"\b{command}\b", page), command
+
+
+def test_a_token_is_shown_to_a_person_at_a_terminal_and_never_to_a_journal(tmp_path):
+    def said(name, output, reader):
+        env = clean_environment(PORT=str(free_port()), SEGMENTS_DATA_DIR=str(tmp_path / name), SEGMENTS_WORKERS="0")
+        server = subprocess.Popen([BINARY, "serve"], env=env, stdout=output, stderr=subprocess.DEVNULL, cwd=tmp_path)
+        try:
+            os.close(output)
+            text = b""
+            while b"\n" not in text and (more := os.read(reader, 65536)):
+                text += more
+        finally:
+            server.terminate()
+            server.wait(PATIENCE)
+            os.close(reader)
+        assert text.startswith(b"Segments is ready: http://127.0.0.1:"), text
+        return text
+
+    terminal, person = pty.openpty()[::-1]
+    assert b"/docs#token=ey" in said("terminal", terminal, person)
+    reader, journal = os.pipe()
+    assert b"token=" not in said("journal", journal, reader)
