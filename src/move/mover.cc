@@ -34,15 +34,29 @@ std::int64_t count_of(const RecordSums& sums) {
 }  // namespace
 
 Mover::Mover(Side source, Side target, Options options)
-    : source_(std::move(source)), target_(std::move(target)), options_(std::move(options)) {}
+    : options_(std::move(options)),
+      source_records_(source.records, [this](const std::string& fault, Millis ms) { wait(fault, ms); }),
+      target_records_(target.records, [this](const std::string& fault, Millis ms) { wait(fault, ms); }),
+      source_{std::move(source.name), source_records_, source.objects},
+      target_{std::move(target.name), target_records_, target.objects} {}
+
+void Mover::check_stopped() const {
+  if (options_.is_stopped())
+    throw Error(ErrorKind::conflict, "Stopped. The same command goes on where this one has come to.");
+}
+
+void Mover::wait(const std::string& fault, Millis ms) {
+  options_.tell(fault + " Trying again in " + std::to_string(ms / 1'000) + " s.");
+  check_stopped();
+  options_.sleep(ms);
+}
 
 void Mover::save() {
   target_.records.put_note(note_name, encode(note_));
 }
 
 void Mover::go_on(const std::string& said) {
-  if (options_.is_stopped())
-    throw Error(ErrorKind::unavailable, "Stopped. The same command goes on where this one has come to.");
+  check_stopped();
   const Millis now = steady_ms();
   if (now - told_ < tell_every_ms) return;
   told_ = now;

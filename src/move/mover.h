@@ -4,12 +4,15 @@
 // may be done again. Docs: docs/adr/0017-moving.md.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "move/note.h"
+#include "move/patient_archive.h"
 #include "objects/object_store.h"
 #include "store/archive.h"
 
@@ -27,8 +30,12 @@ struct Options {
   std::size_t records_at_once = 1'000, objects_at_once = 32;
   // Called now and then with what is done.
   std::function<void(const std::string&)> tell = [](const std::string&) {};
-  // Asked now and then: whether to end early, with Error{unavailable}.
+  // Asked now and then: whether to end early, with Error{conflict}.
   std::function<bool()> is_stopped = [] { return false; };
+  // Before a database that does not answer is asked again.
+  std::function<void(Millis)> sleep = [](Millis ms) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+  };
 };
 
 struct Report {
@@ -46,6 +53,8 @@ struct Report {
 class Mover {
  public:
   Mover(Side source, Side target, Options);
+  Mover(const Mover&) = delete;
+  Mover& operator=(const Mover&) = delete;
 
   // Throws Error{conflict} for a target that holds something else, or was written by others since it was
   // moved.
@@ -69,9 +78,12 @@ class Mover {
   void name_one(Report&, std::string sentence);
   void save();
   void go_on(const std::string& said);  // tells, not too often, and looks whether to stop
+  void wait(const std::string& fault, Millis);
+  void check_stopped() const;
 
-  Side source_, target_;
   const Options options_;
+  PatientArchive source_records_, target_records_;
+  Side source_, target_;
   Note note_;
   Millis told_ = 0;
 };

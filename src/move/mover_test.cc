@@ -91,7 +91,7 @@ TEST(Mover, StoppedAnywhereItGoesOn) {
       is_done = Mover(from.side(), to.side(), std::move(options)).run().is_alike;
       continue;
     } catch (const Error& error) {
-      ASSERT_EQ(error.kind(), ErrorKind::unavailable);
+      ASSERT_EQ(error.kind(), ErrorKind::conflict);
       ++stops;
     }
     auto report = Mover(from.side(), to.side(), small()).run();
@@ -194,6 +194,83 @@ TEST(Mover, LeavesATargetAloneThatHoldsSomethingElse) {
   EXPECT_TRUE(refused({from.side(), third.side(), small()}));
   EXPECT_TRUE(Mover(from.side(), third.side(), options).run().is_alike);
   EXPECT_EQ(third.all_objects().size(), 2u) << "objects of others stay";
+}
+
+// Answers every second time only.
+struct TiredArchive : Archive {
+  explicit TiredArchive(Archive& archive) : archive(archive) {}
+  void grow_tired() {
+    if (++asked % 2) throw Error(ErrorKind::unavailable, "Not now.");
+  }
+  RecordPage list_records(std::string_view cursor, std::size_t limit, Millis as_of) override {
+    grow_tired();
+    return archive.list_records(cursor, limit, as_of);
+  }
+  std::vector<std::optional<Record>> find_records(std::span<const Record> like) override {
+    grow_tired();
+    return archive.find_records(like);
+  }
+  PutReport put_records(std::span<const Record> records) override {
+    // Done, but nobody hears of it.
+    auto report = archive.put_records(records);
+    grow_tired();
+    return report;
+  }
+  void remove_records(std::span<const Record> records) override {
+    grow_tired();
+    archive.remove_records(records);
+  }
+  bool is_empty() override {
+    grow_tired();
+    return archive.is_empty();
+  }
+  std::optional<std::string> find_note(std::string_view name) override {
+    grow_tired();
+    return archive.find_note(name);
+  }
+  void put_note(std::string_view name, std::string_view text) override {
+    grow_tired();
+    archive.put_note(name, text);
+  }
+  Archive& archive;
+  int asked = 0;
+};
+
+TEST(Mover, AsksAgainWhoDoesNotAnswerNow) {
+  Folder from, to;
+  fill(from);
+  TiredArchive source(from.stores.archive()), target(to.stores.archive());
+  Millis slept = 0;
+  int waits = 0;
+  auto options = small();
+  options.sleep = [&](Millis ms) {
+    slept += ms;
+    ++waits;
+  };
+  auto report = Mover({"folder", source, from.objects}, {"other", target, to.objects}, options).run();
+  EXPECT_TRUE(report.is_alike);
+  EXPECT_EQ(to.sums(), from.sums());
+  EXPECT_GT(waits, 20);
+  EXPECT_EQ(slept, waits * 1'000) << "each time anew";
+}
+
+TEST(Mover, GivesUpOnWhoNeverAnswers) {
+  struct Dead : TiredArchive {
+    using TiredArchive::TiredArchive;
+    bool is_empty() override { throw Error(ErrorKind::unavailable, "Never."); }
+  };
+  Folder from, to;
+  Dead target(to.stores.archive());
+  Millis slept = 0;
+  auto options = small();
+  options.sleep = [&](Millis ms) { slept += ms; };
+  try {
+    Mover(from.side(), {"dead", target, to.objects}, options).run();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "Never.");
+  }
+  EXPECT_EQ(slept, 31'000) << "1 s for the note, then half a minute";
 }
 
 TEST(Mover, NamesEveryDifference) {
