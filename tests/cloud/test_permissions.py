@@ -2,6 +2,7 @@
 them call: nothing is missing there, and nothing is there that none of them needs."""
 import contextlib
 import fnmatch
+import json
 import re
 import secrets
 import signal
@@ -14,7 +15,7 @@ import boto3
 import hcl
 from conftest import BINARY, PATIENCE, ROOT, S3_PERMISSIONS, clean_environment, free_port
 
-ROLES = ("api", "worker", "admin")
+ROLES = ("api", "worker", "admin", "mover")
 
 
 class Installation:
@@ -163,3 +164,31 @@ def test_each_role_may_call_what_it_calls_and_nothing_else(tmp_path, engines_of_
         faults += [f"{document} may not call {call}" for call in sorted(made) if not any(fits(call, grant) for grant in granted)]
         faults += [f"{document} has no need of {grant}" for grant in sorted(granted) if not any(fits(call, grant) for call in made)]
     assert not faults, "\n".join([*faults, str(called)])
+
+
+def test_whoever_moves_needs_what_the_guide_says(tmp_path, engines_of_aws, redis_url):
+    one = Installation(tmp_path, *engines_of_aws, redis_url)
+    embedded = {"SEGMENTS_STORE": "sqlite", "SEGMENTS_OBJECTS": "directory", "SEGMENTS_QUEUE": "embedded"}
+    one.run("owner", "admin", "table", "create")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with one.running("mover", "serve", PORT=str(port), **embedded) as server:
+        wait_for(f"{url}/health", server)
+        headers = {"Authorization": "Bearer " + one.run("mover", "token", "--user", "ann", **embedded), "Content-Type": "application/json"}
+        record = {"video_id": "v", "segment_type": "processed", "segment_number": 1, "s3_key": "processed/v/segment_001.mp4", "duration": 30, "file_size": 1000}
+        ask(url + "/api/segments", "POST", headers, record)
+        about = {"filename": "a.mp4", "content_type": "video/mp4", "file_size": 5}
+        ask(ask(url + "/api/upload/initiate", "POST", headers, about)["presigned_url"], "PUT", {"Content-Type": "video/mp4"}, b"bytes")
+    for words in (("--from", "embedded", "--to", "aws"), ("--from", "embedded", "--to", "aws", "--verify"), ("--from", "aws", "--to", "embedded")):
+        folder = one.folder / ("back" if words[1] == "aws" else "mover")
+        one.run("mover", "admin", "move", *words, SEGMENTS_DATA_DIR=str(folder), **embedded)
+    guide = (ROOT / "docs/operations.md").read_text()
+    said = set(re.findall("`([A-Z][A-Za-z]+)`", re.search(r"^\*\*Permissions:\*\*.*?\*\*Cost", guide, re.M)[0]))
+    called = {call.partition(":")[2] for call, _ in one.calls()["mover"]}
+    assert {"Scan", "PutObject", "GetObject", "ListBucket"} <= called <= said, (called, called - said)
+
+
+def ask(url, method, headers, given):
+    body = given if isinstance(given, bytes) else json.dumps(given).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method), timeout=PATIENCE) as answer:
+        return json.loads(answer.read() or b"null")
