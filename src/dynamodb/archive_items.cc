@@ -161,17 +161,13 @@ bool is_request(const Item& item) {
   return text_of(item, "segment_id") == "#KEY";
 }
 
-Key segment_key(const std::string& segment_id) {
-  return key_of_segment(segment_id).value_or(Key{segment_id, segment_id});
-}
-
 // The segment that must be seen to understand the item.
 std::optional<Key> needed_segment(const Item& item) {
-  if (is_history(item)) return segment_key(history_place(item).segment_id);
+  if (is_history(item)) return key_to_look_under(history_place(item).segment_id);
   if (!is_request(item)) return std::nullopt;
   const auto request = read_request(item);
   if (request.is_done) return std::nullopt;
-  return segment_key(request.segment.segment_id);
+  return key_to_look_under(request.segment.segment_id);
 }
 
 // --- To items ---
@@ -283,7 +279,7 @@ std::optional<Key> key_of_record(const Record& record, const std::map<Key, Item>
   if (const auto* total = std::get_if<TotalRecord>(&record))
     return Key{std::string(totals_partition), total->name};
   const auto& reading = std::get<ReadingRecord>(record);
-  auto segment = segments.find(segment_key(reading.segment_id));
+  auto segment = segments.find(key_to_look_under(reading.segment_id));
   if (segment == segments.end() || !read_segment(segment->second)) return std::nullopt;
   return history_key(reading, text_of(segment->second, "made_id"));
 }
@@ -292,7 +288,7 @@ std::vector<Key> keys_of_segments(std::span<const Record> records) {
   std::vector<Key> keys;
   for (const auto& record : records)
     if (const auto* reading = std::get_if<ReadingRecord>(&record))
-      keys.push_back(segment_key(reading->segment_id));
+      keys.push_back(key_to_look_under(reading->segment_id));
   return keys;
 }
 

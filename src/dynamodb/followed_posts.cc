@@ -5,6 +5,7 @@
 
 #include "base/ids.h"
 #include "base/text.h"
+#include "dynamodb/segment_item.h"
 #include "model/following.h"
 
 namespace segments::dynamodb {
@@ -83,13 +84,9 @@ std::optional<DuePost> due_post_of(const Hint& hint, const Item& segment) {
                  .asked = at->second.asked};
 }
 
-Key segment_key(const std::string& segment_id) {
-  return {video_id_of(segment_id).value_or(segment_id), segment_id};
-}
-
 std::map<Key, Item> find_segments(Table& table, const std::vector<std::string>& segment_ids) {
   std::vector<Key> keys;
-  for (const auto& segment_id : segment_ids) keys.push_back(segment_key(segment_id));
+  for (const auto& segment_id : segment_ids) keys.push_back(key_to_look_under(segment_id));
   return find_items(table, std::move(keys));
 }
 
@@ -111,7 +108,7 @@ std::vector<DuePost> confirm(Table& table, const std::vector<Item>& items) {
   const std::string young = make_id(std::max<Millis>(now_ms() - grace_ms, 0));
   std::vector<DuePost> found;
   for (const auto& hint : hints) {
-    auto segment = segments.find(segment_key(hint.segment_id));
+    auto segment = segments.find(key_to_look_under(hint.segment_id));
     auto post = segment == segments.end() ? std::nullopt : due_post_of(hint, segment->second);
     if (post)
       found.push_back(std::move(*post));
@@ -160,7 +157,7 @@ std::vector<PutOff> plan(Table& table, std::span<const DuePost> posts, Millis no
   const auto segments = find_segments(table, segment_ids);
   std::vector<PutOff> plan;
   for (const auto& post : posts) {
-    auto segment = segments.find(segment_key(post.segment_id));
+    auto segment = segments.find(key_to_look_under(post.segment_id));
     if (segment == segments.end()) continue;
     const auto followed = followed_posts_of(segment->second);
     auto at = followed.find(post_key(post.platform, post.post_id));
@@ -181,7 +178,7 @@ bool carry_out(Table& table, const PutOff& one) {
   auto update = "SET " + path + " = " + terms.value(*attribute_of(one.after));
   auto condition = path + "." + terms.name("hint") + " = " + terms.value(one.before.hint);
   return table
-      .update({.key = segment_key(one.segment_id),
+      .update({.key = key_to_look_under(one.segment_id),
                .update = std::move(update),
                .condition = std::move(condition),
                .terms = std::move(terms),

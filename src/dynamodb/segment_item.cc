@@ -69,6 +69,10 @@ std::optional<Key> key_of_segment(std::string_view segment_id) {
   return Key{std::move(*video_id), std::string(segment_id)};
 }
 
+Key key_to_look_under(std::string_view segment_id) {
+  return key_of_segment(segment_id).value_or(Key{std::string(segment_id), std::string(segment_id)});
+}
+
 std::optional<StoredSegment> read_segment(const Item& item) {
   auto key = key_of(item);
   if (key.segment_id.empty() || key.segment_id.front() == '#' || find(item, "removed_at"))

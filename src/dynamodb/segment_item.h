@@ -45,6 +45,8 @@ struct StoredSegment {
 
 // Where a segment is; std::nullopt for an id that none of ours can have.
 std::optional<Key> key_of_segment(std::string_view segment_id);
+// The same; for an id of another form a key under which there is nothing.
+Key key_to_look_under(std::string_view segment_id);
 // std::nullopt for an item that is none, or that a removed one has left behind.
 std::optional<StoredSegment> read_segment(const Item&);
 // Only what the index holds.

@@ -7,12 +7,13 @@ namespace segments::contract {
 
 namespace {
 
-// Segments, videos and totals are SQLite's.
+// All but the events is SQLite's.
 class WithSqlite : public Stores {
  public:
   SegmentStore& segments() override { return stores_.segments(); }
   VideoStore& videos() override { return stores_.videos(); }
   Totals& totals() override { return stores_.totals(); }
+  Archive& archive() override { return stores_.archive(); }
 
  protected:
   sqlite::TestFolder folder_;
