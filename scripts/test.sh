@@ -81,7 +81,7 @@ verdict "release builds without a warning" $built "$logs/build"
 run_ctest release
 
 build_others() { # the sanitized and fuzzed builds, one after another; each one's status in a file of its preset
-  local tsan_targets="base_test http_test sqlite_test embedded_queue_test net_test aws_test redis_test redis_events_test celery_test celery_control_test"
+  local tsan_targets="base_test http_test sqlite_test embedded_queue_test net_test aws_test redis_test redis_events_test celery_test celery_control_test dynamodb_test s3_test move_test"
   scripts/build.sh asan --with-tests >"$logs/asan.build" 2>&1; echo $? >"$logs/asan.built"
   { cmake --preset tsan && cmake --build --preset tsan --target $tsan_targets; } >"$logs/tsan.build" 2>&1; echo $? >"$logs/tsan.built"
   scripts/fuzz.sh 0 >"$logs/fuzz.build" 2>&1; echo $? >"$logs/fuzz.built"
