@@ -12,6 +12,9 @@ namespace {
 
 // Commits of other processes are found by asking; PRAGMA data_version costs about a microsecond.
 constexpr auto look_every = std::chrono::milliseconds(50);
+// Under load commits come by the hundred a second: what each brings goes out together with what the next ones
+// do.
+constexpr auto look_again_after = std::chrono::milliseconds(5);
 // Removing a week's events in one transaction would hold up every writer.
 constexpr std::int64_t removed_at_once = 1'000;
 
@@ -169,6 +172,7 @@ void SqliteEventLog::watch(const std::function<void()>& notify) {
     }
     if (is_new) notify();
     lock.lock();
+    wake_.wait_for(lock, look_again_after, [this] { return !is_watching_; });
     wake_.wait_for(lock, look_every, [this] { return !is_watching_ || has_committed_; });
   }
 }
