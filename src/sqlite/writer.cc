@@ -89,20 +89,23 @@ void Writer::run() {
 }
 
 void Writer::commit(const Batch& batch) {
-  try {
-    commit_together(batch);
-    return;
-  } catch (const Busy& busy) {
-    // Each caller gets an error of its own, as it is thrown on a thread of its own.
-    const Error& reason = busy.reason;
-    for (Request* request : batch)
-      request->error = std::make_exception_ptr(
-          Error(reason.kind(), std::string(reason.what()), {}, reason.retry_after_s()));
-    return;
-  } catch (const std::exception&) {
-    if (batch.size() == 1) {
-      batch.front()->error = std::current_exception();
+  // Savepoints copy every page that a change touches; they are for the batch in which a change has failed.
+  for (bool with_savepoints : {false, true}) {
+    try {
+      commit_together(batch, with_savepoints);
       return;
+    } catch (const Busy& busy) {
+      // Each caller gets an error of its own, as it is thrown on a thread of its own.
+      const Error& reason = busy.reason;
+      for (Request* request : batch)
+        request->error = std::make_exception_ptr(
+            Error(reason.kind(), std::string(reason.what()), {}, reason.retry_after_s()));
+      return;
+    } catch (const std::exception&) {
+      if (batch.size() == 1) {
+        batch.front()->error = std::current_exception();
+        return;
+      }
     }
   }
   // One change may have broken the transaction for all, by what it wrote or by filling the disk: each alone
@@ -110,7 +113,7 @@ void Writer::commit(const Batch& batch) {
   for (Request* request : batch) commit({request});
 }
 
-void Writer::commit_together(const Batch& batch) {
+void Writer::commit_together(const Batch& batch, bool with_savepoints) {
   auto begun = std::chrono::steady_clock::now();
   std::optional<Turnstile::Turn> turn;
   try {
@@ -121,7 +124,7 @@ void Writer::commit_together(const Batch& batch) {
     throw Busy{error};
   }
   try {
-    for (Request* request : batch) run_change(*request);
+    for (Request* request : batch) with_savepoints ? run_alone(*request) : run_change(*request);
     connection_->run("COMMIT");
   } catch (const std::exception&) {
     if (connection_->in_transaction()) connection_->run("ROLLBACK");
@@ -134,7 +137,19 @@ void Writer::commit_together(const Batch& batch) {
   commit_seconds_->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
 }
 
+// What fails before it has written anything, as most refusals do, harms nobody.
 void Writer::run_change(Request& request) {
+  request.error = nullptr;
+  const auto written = sqlite3_total_changes64(connection_->handle());
+  try {
+    request.change(*connection_);
+  } catch (...) {
+    if (!connection_->in_transaction() || sqlite3_total_changes64(connection_->handle()) != written) throw;
+    request.error = std::current_exception();
+  }
+}
+
+void Writer::run_alone(Request& request) {
   request.error = nullptr;
   connection_->run("SAVEPOINT \"change\"");
   try {

@@ -31,8 +31,7 @@ class Writer {
   ~Writer();
 
   // Returns when the change is durable; throws what it threw, or why it could not be committed. A change may
-  // run more than once: when the transaction it shared could not be committed, it is tried again in one of
-  // its own.
+  // run more than once: when another one fails in the transaction they share, or that cannot be committed.
   void write(Change);
   void after_commit(std::function<void()>);
 
@@ -50,8 +49,9 @@ class Writer {
 
   void run();
   void commit(const Batch&);
-  void commit_together(const Batch&);
+  void commit_together(const Batch&, bool with_savepoints);
   void run_change(Request&);
+  void run_alone(Request&);
 
   std::unique_ptr<Connection> connection_;
   Turnstile turnstile_;
