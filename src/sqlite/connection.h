@@ -22,6 +22,14 @@ namespace segments::sqlite {
 
 class Connection;
 
+// A segment that the transaction under way has changed, and by how many it changed the count of its type.
+struct Note {
+  std::int64_t user_ref = 0;
+  std::int64_t segment_ref = 0;
+  int type = 0;  // of SegmentType
+  int count = 0;
+};
+
 // A prepared statement in use; given back to its connection's cache at the end of its scope. Parameters count
 // from 1, columns from 0. Texts that are bound must live until the statement ends.
 class Statement {
@@ -37,6 +45,7 @@ class Statement {
   void bind(int parameter, double);
   void bind(int parameter, std::string_view);
   void bind_copy(int parameter, std::string_view);  // of a text that does not live long enough
+  void bind_bytes(int parameter, std::string_view);
   template <class T>
   void bind(int parameter, const std::optional<T>& value) {
     if (value)
@@ -58,7 +67,9 @@ class Statement {
   std::int64_t integer(int column);
   double number(int column);
   std::string_view text(int column);  // until the next step
-  std::string plan();                 // of EXPLAIN QUERY PLAN, for tests
+  std::string_view bytes(int column);
+  void reset();        // to be bound and run anew
+  std::string plan();  // of EXPLAIN QUERY PLAN, for tests
 
  private:
   template <class T>
@@ -108,6 +119,11 @@ class Connection {
   std::optional<std::int64_t> find_integer(std::string_view sql);  // first column of the first row
   std::int64_t last_row_id();
   bool in_transaction();
+  // Of the transaction under way: what is written at its end, once for all its changes (change_log.h). Where
+  // nobody is there to do so, each note is written at once.
+  std::vector<Note>& notes() { return notes_; }
+  bool keeps_notes() const { return keeps_notes_; }
+  void keep_notes() { keeps_notes_ = true; }
   sqlite3* handle() { return handle_; }
   const std::filesystem::path& file() const { return file_; }
 
@@ -129,6 +145,8 @@ class Connection {
   std::filesystem::path file_;
   int busy_timeout_ms_;
   sqlite3* handle_ = nullptr;
+  std::vector<Note> notes_;
+  bool keeps_notes_ = false;
   std::unordered_map<std::string, Prepared, Hash, std::equal_to<>> statements_;
 };
 

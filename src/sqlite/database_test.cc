@@ -137,7 +137,8 @@ TEST(Migrations, FollowThePostsThatWereLinkedBefore) {
     stores.segments().create_segment(contract::make_segment("v1", 2));
   }
   // As the file was before.
-  Connection({.file = file}).run_script("DROP TABLE \"followed_posts\"; PRAGMA user_version=2");
+  Connection({.file = file})
+      .run_script("DROP TABLE \"followed_posts\"; DROP TABLE \"changes\"; PRAGMA user_version=2");
   SqliteStores stores({.file = file});
   auto due = [&](Millis now) {
     std::vector<std::string> ids;

@@ -6,6 +6,7 @@
 #include "model/segment_query.h"
 #include "model/video.h"
 #include "sqlite/binding.h"
+#include "sqlite/change_log.h"
 #include "sqlite/followed_posts.h"
 #include "sqlite/segment_queries.h"
 #include "sqlite/users.h"
@@ -95,8 +96,9 @@ void keep_owners_of_removed_videos(Connection& connection) {
 }  // namespace
 
 const Schema& store_schema() {
-  static const Schema schema{.application_id = 0x5365676d,
-                             .steps = {make_tables, keep_owners_of_removed_videos, make_followed_posts}};
+  static const Schema schema{
+      .application_id = 0x5365676d,
+      .steps = {make_tables, keep_owners_of_removed_videos, make_followed_posts, make_change_log}};
   return schema;
 }
 

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "model/following.h"
 #include "sqlite/binding.h"
+#include "sqlite/change_log.h"
 #include "sqlite/event_log.h"
 #include "sqlite/followed_posts.h"
 #include "sqlite/segment_store.h"
@@ -30,7 +31,7 @@ void put_posts(Connection& connection, SegmentRow& row) {
   row.segment.updated_at = now_text();
   update_row(connection, row, {"social_media_usage", "updated_at"});
   follow_posts(connection, row);
-  raise_revision(connection, row.user_ref);
+  note_change(connection, row.user_ref, row.segment_ref);
   append_segment_event(connection, row, "segment.updated");
 }
 

@@ -43,7 +43,7 @@ std::optional<SegmentRow> find_row_of(Connection& connection, std::string_view s
   return row;
 }
 
-bool insert_row(Connection& connection, const SegmentRow& row) {
+bool insert_row(Connection& connection, SegmentRow& row) {
   static const std::string sql =
       "INSERT INTO \"segments\" (\"user_ref\", \"version\", \"platforms\", \"name_key\", \"title_key\", "
       "\"filename_key\", " +
@@ -56,7 +56,9 @@ bool insert_row(Connection& connection, const SegmentRow& row) {
   auto insert = connection.prepare(sql);
   insert.with(row.user_ref, row.version, platforms_of(segment), name_key, title_key, filename_key);
   bind_columns(insert, 7, segment);
-  return insert.run() == 1;
+  if (insert.run() == 0) return false;
+  row.segment_ref = connection.last_row_id();
+  return true;
 }
 
 void update_row(Connection& connection, const SegmentRow& row,

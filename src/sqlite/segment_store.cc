@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "sqlite/binding.h"
+#include "sqlite/change_log.h"
 #include "sqlite/event_log.h"
 #include "sqlite/followed_posts.h"
 #include "sqlite/idempotency.h"
@@ -25,11 +26,8 @@ void check_version(const SegmentRow& row, std::optional<std::int64_t> if_version
 std::optional<SegmentRow> create_row(Connection& connection, const Segment& segment, std::int64_t user_ref) {
   SegmentRow row{.segment_ref = 0, .user_ref = user_ref, .version = 1, .segment = segment};
   if (!insert_row(connection, row)) return std::nullopt;
-  if (!segment.social_media_usage.empty()) {
-    row.segment_ref = connection.last_row_id();
-    follow_posts(connection, row);
-  }
-  count_segments(connection, user_ref, segment.segment_type, +1);
+  if (!segment.social_media_usage.empty()) follow_posts(connection, row);
+  note_change(connection, user_ref, row.segment_ref, segment.segment_type, +1);
   append_segment_event(connection, row, "segment.created");
   return row;
 }
@@ -100,8 +98,8 @@ MediaOutcome SqliteSegmentStore::put_segment_from_media(const Segment& segment) 
     update_row(connection, *row,
                {"segment_type", "segment_number", "s3_key", "s3_url", "duration", "file_size", "content_type",
                 "thumbnail_url", "filename", "updated_at"});
-    count_segments(connection, user_ref, type_before, -1);
-    count_segments(connection, user_ref, segment.segment_type, +1);
+    note_change(connection, user_ref, row->segment_ref, type_before, -1);
+    note_change(connection, user_ref, row->segment_ref, segment.segment_type, +1);
     append_segment_event(connection, *row, "segment.updated");
     return MediaOutcome::changed;
   });
@@ -122,7 +120,7 @@ std::optional<VersionedSegment> SqliteSegmentStore::update_segment(
     row->segment.updated_at = updated_at;
     row->version += 1;
     update_row(connection, *row, {"title", "description", "tags", "updated_at"});
-    raise_revision(connection, row->user_ref);
+    note_change(connection, row->user_ref, row->segment_ref);
     append_segment_event(connection, *row, "segment.updated");
     return VersionedSegment{std::move(row->segment), row->version};
   });
@@ -136,7 +134,7 @@ std::optional<Segment> SqliteSegmentStore::remove_segment(std::string_view segme
     if (!row) return std::nullopt;
     check_version(*row, if_version);
     remove_row(connection, *row);
-    count_segments(connection, row->user_ref, row->segment.segment_type, -1);
+    note_change(connection, row->user_ref, row->segment_ref, row->segment.segment_type, -1);
     append_segment_event(connection, *row, "segment.deleted");
     return std::move(row->segment);
   });
@@ -211,12 +209,12 @@ std::optional<std::int64_t> SqliteSegmentStore::count_download(std::string_view 
     auto update = connection.prepare(
         "UPDATE \"segments\" SET \"download_count\" = \"download_count\" + 1, \"last_downloaded_at\" = ?1 "
         "WHERE \"segment_id\" = ?2 AND (?3 = '' OR \"user_id\" = ?3) RETURNING \"download_count\", "
-        "\"user_ref\"");
+        "\"user_ref\", \"segment_ref\"");
     if (!update.with(at, segment_id, user_id).step()) return std::nullopt;
     auto count = update.integer(0);
-    auto user_ref = update.integer(1);
+    const auto user_ref = update.integer(1), segment_ref = update.integer(2);
     update.run();
-    raise_revision(connection, user_ref);
+    note_change(connection, user_ref, segment_ref);
     return count;
   });
 }

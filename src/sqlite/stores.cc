@@ -1,5 +1,6 @@
 #include "sqlite/stores.h"
 
+#include "sqlite/change_log.h"
 #include "sqlite/database.h"
 #include "sqlite/event_log.h"
 #include "sqlite/schema.h"
@@ -29,6 +30,7 @@ struct SqliteStores::Parts {
         videos(database),
         events(database),
         totals(database) {
+    database.before_commit(sqlite::write_notes);
     database.after_commit([this] { events.look(); });
   }
 

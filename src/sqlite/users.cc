@@ -51,15 +51,20 @@ std::optional<UserCounts> find_counts(Connection& connection, std::string_view u
   return UserCounts{select.integer(0), select.integer(1), select.integer(2)};
 }
 
-void count_segments(Connection& connection, std::int64_t user_ref, SegmentType type, int change) {
-  std::string column = count_column(name_of(type));
-  connection.run("UPDATE \"users\" SET \"revision\" = \"revision\" + 1, " + column + " = " + column +
-                     " + ? WHERE \"user_ref\" = ?",
-                 change, user_ref);
-}
-
-void raise_revision(Connection& connection, std::int64_t user_ref) {
-  connection.run("UPDATE \"users\" SET \"revision\" = \"revision\" + 1 WHERE \"user_ref\" = ?", user_ref);
+void add_counts(Connection& connection, std::int64_t user_ref, const SegmentCounts& counts) {
+  static const std::string sql = [] {
+    std::string sums;
+    for_each_type([&](auto type) {
+      const std::string column = count_column(type.name);
+      sums += ", " + column + " = " + column + " + ?";
+    });
+    return "UPDATE \"users\" SET \"revision\" = \"revision\" + 1" + sums + " WHERE \"user_ref\" = ?";
+  }();
+  auto update = connection.prepare(sql);
+  int parameter = 0;
+  for_each_type([&](auto type) { update.bind(++parameter, counts[static_cast<std::size_t>(type.value)]); });
+  update.bind(++parameter, user_ref);
+  update.run();
 }
 
 std::optional<std::int64_t> find_claim(Connection& connection, std::string_view video_id) {

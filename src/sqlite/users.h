@@ -2,6 +2,7 @@
 // raises, and the exact counts of what the user has. The functions run inside the caller's transaction.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,9 +22,9 @@ std::string segment_count_definitions();  // columns of the table
 std::optional<std::int64_t> find_user(Connection&, std::string_view user_id);
 std::int64_t find_or_make_user(Connection&, std::string_view user_id);
 std::optional<UserCounts> find_counts(Connection&, std::string_view user_id, std::optional<SegmentType>);
-// A new revision, with `change` segments more of that type.
-void count_segments(Connection&, std::int64_t user_ref, SegmentType, int change);
-void raise_revision(Connection&, std::int64_t user_ref);
+using SegmentCounts = std::array<std::int64_t, 4>;  // by SegmentType
+// A new revision, with so many segments more of each type.
+void add_counts(Connection&, std::int64_t user_ref, const SegmentCounts&);
 
 // The owner of a video's id.
 std::optional<std::int64_t> find_claim(Connection&, std::string_view video_id);

@@ -50,6 +50,12 @@ Writer::~Writer() {
   thread_.join();
 }
 
+void Writer::before_commit(std::function<void(Connection&)> f) {
+  std::lock_guard lock(mutex_);
+  before_commit_ = std::move(f);
+  connection_->keep_notes();
+}
+
 void Writer::after_commit(std::function<void()> f) {
   std::lock_guard lock(mutex_);
   after_commit_ = std::move(f);
@@ -124,7 +130,9 @@ void Writer::commit_together(const Batch& batch, bool with_savepoints) {
     throw Busy{error};
   }
   try {
+    connection_->notes().clear();
     for (Request* request : batch) with_savepoints ? run_alone(*request) : run_change(*request);
+    if (before_commit_ && !connection_->notes().empty()) before_commit_(*connection_);
     connection_->run("COMMIT");
   } catch (const std::exception&) {
     if (connection_->in_transaction()) connection_->run("ROLLBACK");
@@ -140,17 +148,20 @@ void Writer::commit_together(const Batch& batch, bool with_savepoints) {
 // What fails before it has written anything, as most refusals do, harms nobody.
 void Writer::run_change(Request& request) {
   request.error = nullptr;
+  const auto noted = connection_->notes().size();
   const auto written = sqlite3_total_changes64(connection_->handle());
   try {
     request.change(*connection_);
   } catch (...) {
     if (!connection_->in_transaction() || sqlite3_total_changes64(connection_->handle()) != written) throw;
     request.error = std::current_exception();
+    connection_->notes().resize(noted);
   }
 }
 
 void Writer::run_alone(Request& request) {
   request.error = nullptr;
+  const auto noted = connection_->notes().size();
   connection_->run("SAVEPOINT \"change\"");
   try {
     request.change(*connection_);
@@ -159,6 +170,7 @@ void Writer::run_alone(Request& request) {
     if (!connection_->in_transaction()) throw;
     request.error = std::current_exception();
     connection_->run("ROLLBACK TO \"change\"");
+    connection_->notes().resize(noted);
   }
   connection_->run("RELEASE \"change\"");
 }

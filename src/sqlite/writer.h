@@ -33,6 +33,8 @@ class Writer {
   // Returns when the change is durable; throws what it threw, or why it could not be committed. A change may
   // run more than once: when another one fails in the transaction they share, or that cannot be committed.
   void write(Change);
+  // Called with each transaction's notes, inside it.
+  void before_commit(std::function<void(Connection&)>);
   void after_commit(std::function<void()>);
 
  private:
@@ -66,6 +68,7 @@ class Writer {
   std::condition_variable wake_;
   Batch queue_;
   bool stopping_ = false;
+  std::function<void(Connection&)> before_commit_;
   std::function<void()> after_commit_;
   std::thread thread_;
 };
