@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Prints the table of bench/README.md, measured in this run. usage: measure.py [--segments N] [--only LINES] [--keep]
-LINES: of start, get, list, write, latency, streams, cutting, files, growth; all without."""
+LINES: of start, get, list, write, latency, streams, cutting, files, cloud, growth; all without."""
 import argparse
 import os
 import pathlib
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,11 +14,12 @@ import time
 import http_lines
 import media_lines
 import stream_lines
+from cloud_lines import cloud_lines
 from growth import growth_lines
 from library import Library
-from servers import BINARY, ROOT, Ours, Peer, drive, middle, newest_python, spread
+from servers import ROOT, Ours, Peer, newest_python, spread
 
-LINES = ("start", "get", "list", "write", "latency", "streams", "cutting", "files", "growth")
+LINES = ("start", "get", "list", "write", "latency", "streams", "cutting", "files", "cloud", "growth")
 
 
 class Table:
@@ -46,16 +48,17 @@ def start_lines(table, folder):
     table.row("memory at rest", f"{resident:.1f} MB resident, {private:.1f} MB its own", "", "", "20 MB")
 
 
-def peers_of(folder, library):
-    """The Python service on a copy of the same segments, by the packages of Debian and by the newest."""
-    file = folder / "peer.db"
-    os.system(f"{sys.executable} {ROOT}/bench/peer/fill.py {folder}/ours/data/segments.db {file}")
-    found = {}
+def pythons():
+    """With the packages of Debian, and with the newest where pip reaches a registry."""
     newest = newest_python(pathlib.Path(tempfile.gettempdir()) / "segments-bench-python")
-    for name, python in (("Debian's Python", sys.executable), ("Python, newest", newest)):
-        if python:
-            found[name] = Peer(folder / ("peer-" + name.split()[-1]), python, file).start()
-    return found
+    return {"Debian's Python": sys.executable, **({"Python, newest": newest} if newest else {})}
+
+
+def peers_of(folder):
+    """The Python service on a copy of the same segments."""
+    file = folder / "peer.db"
+    subprocess.run([sys.executable, str(ROOT / "bench/peer/fill.py"), str(folder / "ours/data/segments.db"), str(file)], check=True)
+    return {name: Peer(folder / ("peer-" + name.split()[-1]), python, file).start() for name, python in pythons().items()}
 
 
 def main():
@@ -82,7 +85,7 @@ def main():
                           f"{told[-1]['rate']:,.0f}/s, {told[-1]['cpu']:.1f} µs in the last five seconds", "", "30,000/s")
             library.wait_quiet()
             ids, highest = library.some_ids(), 0
-            peers = peers_of(folder, library) if {"get", "list", "write"} & set(wanted) else {}
+            peers = peers_of(folder) if {"get", "list", "write"} & set(wanted) else {}
             running += peers.values()
             if "get" in wanted or "latency" in wanted:
                 highest = http_lines.get_line(table, library, peers, folder, ids)
@@ -106,6 +109,8 @@ def main():
             if "files" in wanted:
                 media_lines.gigabyte_lines(table, server, folder)
             server.stop()
+        if "cloud" in wanted:
+            cloud_lines(table, folder, pythons())
         if "growth" in wanted:
             growth_lines(table, folder, options.segments)
     finally:

@@ -95,8 +95,15 @@ class Server:
 
     def stop(self, how=signal.SIGTERM):
         if self.process and self.process.poll() is None:
+            children = family(self.process.pid)
             self.process.send_signal(how)
-            self.process.wait(60)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:  # a Python that waits for a call to end
+                for one in children:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(one, signal.SIGKILL)
+                self.process.wait()
 
 
 class Ours(Server):
@@ -160,6 +167,7 @@ def drive(server, requests, seconds=5, connections=64, rate=0, warm=0.5):
     out = subprocess.run([str(BUILD / "src/bench_load"), str(server.port), str(requests), str(seconds), str(connections), str(rate), str(warm)], capture_output=True, text=True)
     assert out.returncode == 0, out.stdout + out.stderr + "\n" + server.cwd.joinpath("stderr.log").read_text()[-1000:]
     told = json.loads(out.stdout)
+    assert told["answers"], f"no answer from {server.words}"
     told["cpu"] = (server.cpu - before) / told["sent"] * 1e6
     return told
 

@@ -139,7 +139,7 @@ class Sqlite:
 class DynamoDb:
     def __init__(self):
         import boto3
-        self.table = boto3.resource("dynamodb").Table(os.environ["DYNAMODB_TABLE_NAME"])
+        self.table = boto3.resource("dynamodb", endpoint_url=os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")).Table(os.environ["DYNAMODB_TABLE_NAME"])
 
     @staticmethod
     def key(segment_id):
