@@ -1,7 +1,5 @@
 #include "sqlite/segment_store.h"
 
-#include <chrono>
-
 #include "base/error.h"
 #include "base/time.h"
 #include "sqlite/binding.h"
@@ -9,7 +7,6 @@
 #include "sqlite/event_log.h"
 #include "sqlite/followed_posts.h"
 #include "sqlite/idempotency.h"
-#include "sqlite/segment_queries.h"
 #include "sqlite/users.h"
 #include "store/segment_event.h"
 
@@ -38,7 +35,8 @@ void append_segment_event(Connection& connection, const SegmentRow& row, const c
   append_event(connection, row.user_ref, make_segment_event(row.segment, type, now_ms()));
 }
 
-SqliteSegmentStore::SqliteSegmentStore(Database& database, Metrics* metrics) : database_(database) {
+SqliteSegmentStore::SqliteSegmentStore(Database& database, std::size_t library_bytes, Metrics* metrics)
+    : database_(database), libraries_(library_bytes) {
   if (!metrics) return;
   boost::mp11::mp_for_each<boost::describe::describe_enumerators<SegmentOrder>>([&](auto order) {
     list_seconds_[static_cast<std::size_t>(order.value)] =
@@ -137,68 +135,6 @@ std::optional<Segment> SqliteSegmentStore::remove_segment(std::string_view segme
     note_change(connection, row->user_ref, row->segment_ref, row->segment.segment_type, -1);
     append_segment_event(connection, *row, "segment.deleted");
     return std::move(row->segment);
-  });
-}
-
-Matching SqliteSegmentStore::find_matching(Connection& connection, const SegmentQuery& query,
-                                           std::int64_t user_ref, std::int64_t revision) {
-  const std::string key = std::to_string(user_ref) + make_filter_key(query);
-  if (auto known = matches_.find_matching(key, revision)) return *known;
-  auto sql = make_match(query, user_ref);
-  auto rows = sql.prepare(connection);
-  Matching matching;
-  while (rows.step())
-    if (++matching.count <= std::int64_t{most_few}) matching.few.push_back(rows.integer(0));
-  if (matching.count > std::int64_t{most_few}) matching.few = {};
-  matches_.put_matching(key, revision, matching);
-  return matching;
-}
-
-SegmentPage SqliteSegmentStore::list_segments(std::string_view user_id, const SegmentQuery& query) {
-  auto begun = std::chrono::steady_clock::now();
-  auto page = database_.read_snapshot([&](Connection& connection) {
-    SegmentPage page;
-    const bool is_kept = is_counted(query);
-    auto user = find_counts(connection, user_id, is_kept ? query.segment_type : std::nullopt);
-    if (!user) return page;
-    Matching matching;
-    if (is_kept)
-      matching.count = user->segments;
-    else
-      matching = find_matching(connection, query, user->user_ref, user->revision);
-    page.total_count = matching.count;
-    auto sql = make_page(query, user->user_ref, matching, user->segments);
-    if (page.total_count == 0 || (!query.after && query.offset >= page.total_count)) return page;
-    auto rows = sql.prepare(connection);
-    while (rows.step()) {
-      if (std::ssize(page.segments) == query.limit) {
-        const Segment& last = page.segments.back();
-        page.next = {sort_key_of(last, query.sort_by), last.segment_id};
-        break;
-      }
-      read_columns(rows, 0, page.segments.emplace_back());
-    }
-    return page;
-  });
-  if (auto* seconds = list_seconds_[static_cast<std::size_t>(query.sort_by)])
-    seconds->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
-  return page;
-}
-
-std::vector<Segment> SqliteSegmentStore::list_video_segments(std::string_view video_id,
-                                                             std::string_view user_id,
-                                                             std::optional<SegmentType> type) {
-  return database_.read([&](Connection& connection) {
-    static const std::string sql =
-        "SELECT " + column_names<Segment>() +
-        " FROM \"segments\" INDEXED BY \"segments_by_video\" WHERE \"video_id\" = ?1 AND (?2 = '' OR "
-        "\"user_id\" = ?2) AND "
-        "(?3 IS NULL OR \"segment_type\" = ?3) ORDER BY \"segment_number\", \"segment_id\"";
-    std::vector<Segment> segments;
-    auto select = connection.prepare(sql);
-    select.with(video_id, user_id, type);
-    while (select.step()) read_columns(select, 0, segments.emplace_back());
-    return segments;
   });
 }
 

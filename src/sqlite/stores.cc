@@ -26,7 +26,7 @@ sqlite::DatabaseOptions database_options(const SqliteOptions& options) {
 struct SqliteStores::Parts {
   Parts(const SqliteOptions& options, Metrics* metrics)
       : database(database_options(options), sqlite::store_schema(), metrics),
-        segments(database, metrics),
+        segments(database, static_cast<std::size_t>(options.library_mb) << 20, metrics),
         videos(database),
         events(database),
         totals(database) {

@@ -15,13 +15,12 @@ void for_each_type(F&& f) {
   boost::mp11::mp_for_each<boost::describe::describe_enumerators<SegmentType>>(f);
 }
 
+// Of the type asked for, and of all.
 std::string select_counts(std::optional<SegmentType> type) {
   std::string sum;
-  for_each_type([&](auto t) {
-    if (type && t.value != *type) return;
-    sum += (sum.empty() ? "" : " + ") + count_column(t.name);
-  });
-  return "SELECT \"user_ref\", \"revision\", " + sum + " FROM \"users\" WHERE \"user_id\" = ?";
+  for_each_type([&](auto t) { sum += (sum.empty() ? "" : " + ") + count_column(t.name); });
+  return "SELECT \"user_ref\", \"revision\", " + (type ? count_column(name_of(*type)) : sum) + ", " + sum +
+         " FROM \"users\" WHERE \"user_id\" = ?";
 }
 
 }  // namespace
@@ -48,7 +47,7 @@ std::optional<UserCounts> find_counts(Connection& connection, std::string_view u
                                       std::optional<SegmentType> type) {
   auto select = connection.prepare(select_counts(type));
   if (!select.with(user_id).step()) return std::nullopt;
-  return UserCounts{select.integer(0), select.integer(1), select.integer(2)};
+  return UserCounts{select.integer(0), select.integer(1), select.integer(2), select.integer(3)};
 }
 
 void add_counts(Connection& connection, std::int64_t user_ref, const SegmentCounts& counts) {

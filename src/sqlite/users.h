@@ -16,6 +16,7 @@ struct UserCounts {
   std::int64_t user_ref = 0;
   std::int64_t revision = 0;
   std::int64_t segments = 0;  // of the type asked for, or of all
+  std::int64_t all = 0;
 };
 
 std::string segment_count_definitions();  // columns of the table
