@@ -101,6 +101,11 @@ struct ConnectionOptions {
 };
 
 class Connection {
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
+  };
+
  public:
   explicit Connection(const ConnectionOptions&);
   ~Connection();
@@ -122,6 +127,9 @@ class Connection {
   // Of the transaction under way: what is written at its end, once for all its changes (change_log.h). Where
   // nobody is there to do so, each note is written at once.
   std::vector<Note>& notes() { return notes_; }
+  // Numbers by text that are the same for good once they are committed. What is undone takes them with it.
+  using Numbers = std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>>;
+  Numbers& numbers() { return numbers_; }
   bool keeps_notes() const { return keeps_notes_; }
   void keep_notes() { keeps_notes_ = true; }
   sqlite3* handle() { return handle_; }
@@ -132,10 +140,6 @@ class Connection {
   int busy_timeout_ms() const { return busy_timeout_ms_; }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-  };
   struct Prepared {
     sqlite3_stmt* statement = nullptr;
     bool in_use = false;
@@ -146,6 +150,7 @@ class Connection {
   int busy_timeout_ms_;
   sqlite3* handle_ = nullptr;
   std::vector<Note> notes_;
+  Numbers numbers_;
   bool keeps_notes_ = false;
   std::unordered_map<std::string, Prepared, Hash, std::equal_to<>> statements_;
 };

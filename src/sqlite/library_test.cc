@@ -71,7 +71,7 @@ TEST(Library, SaysWhatTheFileSaysAfterEveryKindOfChange) {
     held.segments().create_segment(segment);
   }
   expect_same_lists(held.segments(), read.segments(), "at first");
-  for (int i = 0; i < 150; ++i) {
+  for (int i = 0; i < 120; ++i) {
     // Either process changes; only one of them holds what is asked.
     auto& changing = random() % 2 ? held.segments() : read.segments();
     const std::string id = ids[random() % ids.size()];
@@ -114,11 +114,11 @@ TEST(Library, IsExactWhileManyWriteAndRead) {
   auto file = folder.path() / "segments.db";
   SqliteStores here({.file = file}), there({.file = file});
   std::atomic<int> writing{2};
-  contract::run_at_once(6, [&](int t) {
+  contract::run_at_once(4, [&](int t) {
     if (t < 2) {
       std::mt19937 random(static_cast<unsigned>(t));
       auto& stores = t ? here : there;
-      for (int i = 0; i < 150; ++i) {
+      for (int i = 0; i < 60; ++i) {
         Segment segment = make_varied(t * 1'000 + i, random);
         stores.segments().create_segment(segment);
         stores.segments().count_download(segment.segment_id, "", now_text());
@@ -131,16 +131,13 @@ TEST(Library, IsExactWhileManyWriteAndRead) {
     SegmentQuery query;
     query.sort_by = static_cast<SegmentOrder>(t);
     query.limit = 1'000;
-    std::int64_t last = 0;
     do {
       auto page = stores.segments().list_segments("ann", query);
       ASSERT_EQ(page.total_count, std::ssize(page.segments));
       for (std::size_t i = 1; i < page.segments.size(); ++i)
         ASSERT_NE(page.segments[i - 1].segment_id, page.segments[i].segment_id);
-      last = page.total_count;
     } while (writing > 0);
-    last = stores.segments().list_segments("ann", query).total_count;
-    EXPECT_EQ(last, 200);
+    EXPECT_EQ(stores.segments().list_segments("ann", query).total_count, 80);
   });
 }
 

@@ -72,7 +72,7 @@ CreateOutcome SqliteSegmentStore::create_segment(const Segment& segment,
     if (!user_ref) user_ref = find_or_make_user(connection, segment.user_id);
     auto row = create_row(connection, segment, *user_ref);
     if (!row) return {.kind = Kind::taken, .segment = {}};
-    if (!owner) claim(connection, segment.video_id, *user_ref);
+    if (!owner) claim_free(connection, segment.video_id, *user_ref);
     if (key) keep_request(connection, *key, segment, now_ms());
     return {.kind = Kind::created, .segment = {std::move(row->segment), row->version}};
   });

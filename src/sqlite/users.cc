@@ -6,6 +6,8 @@ namespace segments::sqlite {
 
 namespace {
 
+constexpr std::size_t most_known_users = 4'096;
+
 std::string count_column(const char* type) {
   return "\"segments_" + std::string(type) + "\"";
 }
@@ -32,9 +34,15 @@ std::string segment_count_definitions() {
 }
 
 std::optional<std::int64_t> find_user(Connection& connection, std::string_view user_id) {
+  auto& known = connection.numbers();
+  if (auto found = known.find(user_id); found != known.end()) return found->second;
   auto select = connection.prepare("SELECT \"user_ref\" FROM \"users\" WHERE \"user_id\" = ?");
   if (!select.with(user_id).step()) return std::nullopt;
-  return select.integer(0);
+  const auto user_ref = select.integer(0);
+  // A user is never removed, and keeps the number.
+  if (known.size() >= most_known_users) known.clear();
+  known.emplace(user_id, user_ref);
+  return user_ref;
 }
 
 std::int64_t find_or_make_user(Connection& connection, std::string_view user_id) {
@@ -79,10 +87,14 @@ bool is_free_for(Connection& connection, std::string_view video_id, std::optiona
   return user_ref && select.integer(0) == *user_ref;
 }
 
+void claim_free(Connection& connection, std::string_view video_id, std::int64_t user_ref) {
+  connection.run("INSERT INTO \"claims\" (\"video_id\", \"user_ref\") VALUES (?, ?)", video_id, user_ref);
+}
+
 bool claim(Connection& connection, std::string_view video_id, std::int64_t user_ref) {
   if (auto owner = find_claim(connection, video_id)) return *owner == user_ref;
   if (!is_free_for(connection, video_id, user_ref)) return false;
-  connection.run("INSERT INTO \"claims\" (\"video_id\", \"user_ref\") VALUES (?, ?)", video_id, user_ref);
+  claim_free(connection, video_id, user_ref);
   return true;
 }
 

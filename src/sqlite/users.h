@@ -31,6 +31,8 @@ void add_counts(Connection&, std::int64_t user_ref, const SegmentCounts&);
 std::optional<std::int64_t> find_claim(Connection&, std::string_view video_id);
 // Whether the user may claim an id that has no owner: it never had one, or the user was its last.
 bool is_free_for(Connection&, std::string_view video_id, std::optional<std::int64_t> user_ref);
+// Makes a free id the user's.
+void claim_free(Connection&, std::string_view video_id, std::int64_t user_ref);
 // Makes the id the user's unless it has another owner, or had one; whether it is the user's now.
 bool claim(Connection&, std::string_view video_id, std::int64_t user_ref);
 

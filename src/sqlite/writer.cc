@@ -1,8 +1,12 @@
 #include "sqlite/writer.h"
 
+#include <linux/futex.h>
 #include <sqlite3.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -61,15 +65,30 @@ void Writer::after_commit(std::function<void()> f) {
   after_commit_ = std::move(f);
 }
 
+// One call of the system lets go of all who wait for a batch; std::atomic::notify_all() does too, but its
+// wait() calls sched_yield() four times first.
+void Writer::Gate::wait() {
+  while (!is_open.load(std::memory_order_acquire))
+    ::syscall(SYS_futex, &is_open, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);
+}
+
+void Writer::Gate::open() {
+  is_open.store(1, std::memory_order_release);
+  ::syscall(SYS_futex, &is_open, FUTEX_WAKE_PRIVATE, std::numeric_limits<int>::max(), nullptr, nullptr, 0);
+}
+
 void Writer::write(Change change) {
-  Request request{std::move(change), nullptr, {}};
-  auto done = request.done.get_future();
+  Request request{std::move(change), nullptr};
+  std::shared_ptr<Gate> gate;
   {
     std::lock_guard lock(mutex_);
-    queue_.push_back(&request);
+    if (queue_.empty() || queue_.back().requests.size() >= most_per_transaction)
+      queue_.push_back({{}, std::make_shared<Gate>()});
+    queue_.back().requests.push_back(&request);
+    gate = queue_.back().gate;
   }
   wake_.notify_one();
-  done.wait();
+  gate->wait();
   if (request.error) std::rethrow_exception(request.error);
 }
 
@@ -78,18 +97,13 @@ void Writer::run() {
   for (;;) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;
-    auto end = queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), most_per_transaction));
-    Batch batch(queue_.begin(), end);
-    queue_.erase(queue_.begin(), end);
+    Waiting waiting = std::move(queue_.front());
+    queue_.pop_front();
     auto after_commit = after_commit_;
     lock.unlock();
-    commit(batch);
+    commit(waiting.requests);
     if (after_commit) after_commit();
-    // The promise is moved out first: its request lives on the stack of a caller whom set_value() lets go.
-    for (Request* request : batch) {
-      std::promise<void> done = std::move(request->done);
-      done.set_value();
-    }
+    waiting.gate->open();
     lock.lock();
   }
 }
@@ -136,6 +150,7 @@ void Writer::commit_together(const Batch& batch, bool with_savepoints) {
     connection_->run("COMMIT");
   } catch (const std::exception&) {
     if (connection_->in_transaction()) connection_->run("ROLLBACK");
+    connection_->numbers().clear();
     if (failures_) failures_->add(1);
     throw;
   }
@@ -170,6 +185,7 @@ void Writer::run_alone(Request& request) {
     if (!connection_->in_transaction()) throw;
     request.error = std::current_exception();
     connection_->run("ROLLBACK TO \"change\"");
+    connection_->numbers().clear();
     connection_->notes().resize(noted);
   }
   connection_->run("RELEASE \"change\"");

@@ -3,10 +3,11 @@
 // take turns (turnstile.h).
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <functional>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -41,9 +42,18 @@ class Writer {
   struct Request {
     Change change;
     std::exception_ptr error;
-    std::promise<void> done;
   };
   using Batch = std::vector<Request*>;
+  // Where those wait whose changes share a transaction.
+  struct Gate {
+    std::atomic<int> is_open{0};
+    void wait();
+    void open();
+  };
+  struct Waiting {
+    Batch requests;
+    std::shared_ptr<Gate> gate;  // who was let go may still be looking at it
+  };
   // The transaction could not be begun; it would be no other for each change alone.
   struct Busy {
     Error reason;
@@ -66,7 +76,7 @@ class Writer {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  Batch queue_;
+  std::deque<Waiting> queue_;
   bool stopping_ = false;
   std::function<void(Connection&)> before_commit_;
   std::function<void()> after_commit_;
