@@ -51,9 +51,7 @@ struct Engines {
 };
 
 std::string Answer::header(std::string_view name) const {
-  for (const auto& [key, value] : response.headers)
-    if (key.size() == name.size() && strncasecmp(key.data(), name.data(), name.size()) == 0) return value;
-  return "";
+  return std::string(response.headers.find(name));
 }
 
 std::vector<std::string> Answer::faults() const {
