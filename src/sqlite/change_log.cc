@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "sqlite/event_log.h"
 #include "sqlite/users.h"
 
 namespace segments::sqlite {
@@ -44,17 +45,20 @@ void make_change_log(Connection& connection) {
 
 void note_change(Connection& connection, std::int64_t user_ref, std::int64_t segment_ref, SegmentType type,
                  int count) {
-  connection.notes().push_back({user_ref, segment_ref, static_cast<int>(type), count});
+  connection.notes().changes.push_back({user_ref, segment_ref, static_cast<int>(type), count});
   if (!connection.keeps_notes()) write_notes(connection);
 }
 
 void write_notes(Connection& connection) {
-  auto& notes = connection.notes();
-  std::ranges::stable_sort(notes, {}, &Note::user_ref);
+  write_noted_events(connection);
+  auto& notes = connection.notes().changes;
+  if (notes.empty()) return;
+  std::ranges::stable_sort(notes, {}, &Notes::Change::user_ref);
   std::string bytes;  // of each user: the user, how many segments, which
   for (auto note = notes.begin(); note != notes.end();) {
     const auto user_ref = note->user_ref;
-    const auto end = std::find_if(note, notes.end(), [&](const Note& n) { return n.user_ref != user_ref; });
+    const auto end =
+        std::find_if(note, notes.end(), [&](const Notes::Change& n) { return n.user_ref != user_ref; });
     append_number(bytes, user_ref);
     append_number(bytes, end - note);
     SegmentCounts counts{};

@@ -17,8 +17,8 @@ void make_change_log(Connection&);
 // The segment was changed, and the user has `count` more of that type.
 void note_change(Connection&, std::int64_t user_ref, std::int64_t segment_ref, SegmentType = {},
                  int count = 0);
-// Logs what was noted, counts it, and gives each of its users a new revision: what the transaction's end
-// waits for.
+// Appends the events that were noted, logs the changes, counts them, and gives each of their users a new
+// revision.
 void write_notes(Connection&);
 
 std::int64_t newest_change(Connection&);  // the log's last position

@@ -22,12 +22,32 @@ namespace segments::sqlite {
 
 class Connection;
 
-// A segment that the transaction under way has changed, and by how many it changed the count of its type.
-struct Note {
-  std::int64_t user_ref = 0;
-  std::int64_t segment_ref = 0;
-  int type = 0;  // of SegmentType
-  int count = 0;
+// What the changes of the transaction under way leave to be written at its end, once for all of them.
+struct Notes {
+  // A segment was changed, and the count of its type by so many.
+  struct Change {
+    std::int64_t user_ref = 0;
+    std::int64_t segment_ref = 0;
+    int type = 0;  // of SegmentType
+    int count = 0;
+  };
+  struct Event {
+    std::int64_t user_ref = 0;
+    std::int64_t at = 0;
+    std::string type, data;
+  };
+  std::vector<Change> changes;
+  std::vector<Event> events;
+
+  struct Mark {
+    std::size_t changes, events;
+  };
+  Mark mark() const { return {changes.size(), events.size()}; }
+  void undo_to(const Mark& mark) {
+    changes.resize(mark.changes);
+    events.resize(mark.events);
+  }
+  bool empty() const { return changes.empty() && events.empty(); }
 };
 
 // A prepared statement in use; given back to its connection's cache at the end of its scope. Parameters count
@@ -124,9 +144,8 @@ class Connection {
   std::optional<std::int64_t> find_integer(std::string_view sql);  // first column of the first row
   std::int64_t last_row_id();
   bool in_transaction();
-  // Of the transaction under way: what is written at its end, once for all its changes (change_log.h). Where
-  // nobody is there to do so, each note is written at once.
-  std::vector<Note>& notes() { return notes_; }
+  // See change_log.h. Where nobody is there to write them at the end, each is written at once.
+  Notes& notes() { return notes_; }
   // Numbers by text that are the same for good once they are committed. What is undone takes them with it.
   using Numbers = std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>>;
   Numbers& numbers() { return numbers_; }
@@ -149,7 +168,7 @@ class Connection {
   std::filesystem::path file_;
   int busy_timeout_ms_;
   sqlite3* handle_ = nullptr;
-  std::vector<Note> notes_;
+  Notes notes_;
   Numbers numbers_;
   bool keeps_notes_ = false;
   std::unordered_map<std::string, Prepared, Hash, std::equal_to<>> statements_;

@@ -32,7 +32,7 @@ void put_posts(Connection& connection, SegmentRow& row) {
   update_row(connection, row, {"social_media_usage", "updated_at"});
   follow_posts(connection, row);
   note_change(connection, row.user_ref, row.segment_ref);
-  append_segment_event(connection, row, "segment.updated");
+  note_segment_event(connection, row, "segment.updated");
 }
 
 // What was not known of the post until now. False when there is nothing new.
@@ -92,8 +92,8 @@ bool SqliteSegmentStore::add_reading(std::string_view segment_id, SocialMediaPla
     apply_reading(*post, reading);
     update_row(connection, *row, {"social_media_usage"});
     follow_reading(connection, *row, *post, parse_time(reading.read_at).value_or(now_ms()));
-    append_event(connection, row->user_ref,
-                 make_synced_event(row->segment, platform, post_id, reading, now_ms()));
+    note_event(connection, row->user_ref,
+               make_synced_event(row->segment, platform, post_id, reading, now_ms()));
     return true;
   });
 }

@@ -25,14 +25,14 @@ std::optional<SegmentRow> create_row(Connection& connection, const Segment& segm
   if (!insert_row(connection, row)) return std::nullopt;
   if (!segment.social_media_usage.empty()) follow_posts(connection, row);
   note_change(connection, user_ref, row.segment_ref, segment.segment_type, +1);
-  append_segment_event(connection, row, "segment.created");
+  note_segment_event(connection, row, "segment.created");
   return row;
 }
 
 }  // namespace
 
-void append_segment_event(Connection& connection, const SegmentRow& row, const char* type) {
-  append_event(connection, row.user_ref, make_segment_event(row.segment, type, now_ms()));
+void note_segment_event(Connection& connection, const SegmentRow& row, const char* type) {
+  note_event(connection, row.user_ref, make_segment_event(row.segment, type, now_ms()));
 }
 
 SqliteSegmentStore::SqliteSegmentStore(Database& database, std::size_t library_bytes, Metrics* metrics)
@@ -98,7 +98,7 @@ MediaOutcome SqliteSegmentStore::put_segment_from_media(const Segment& segment) 
                 "thumbnail_url", "filename", "updated_at"});
     note_change(connection, user_ref, row->segment_ref, type_before, -1);
     note_change(connection, user_ref, row->segment_ref, segment.segment_type, +1);
-    append_segment_event(connection, *row, "segment.updated");
+    note_segment_event(connection, *row, "segment.updated");
     return MediaOutcome::changed;
   });
 }
@@ -119,7 +119,7 @@ std::optional<VersionedSegment> SqliteSegmentStore::update_segment(
     row->version += 1;
     update_row(connection, *row, {"title", "description", "tags", "updated_at"});
     note_change(connection, row->user_ref, row->segment_ref);
-    append_segment_event(connection, *row, "segment.updated");
+    note_segment_event(connection, *row, "segment.updated");
     return VersionedSegment{std::move(row->segment), row->version};
   });
 }
@@ -133,7 +133,7 @@ std::optional<Segment> SqliteSegmentStore::remove_segment(std::string_view segme
     check_version(*row, if_version);
     remove_row(connection, *row);
     note_change(connection, row->user_ref, row->segment_ref, row->segment.segment_type, -1);
-    append_segment_event(connection, *row, "segment.deleted");
+    note_segment_event(connection, *row, "segment.deleted");
     return std::move(row->segment);
   });
 }

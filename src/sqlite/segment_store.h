@@ -56,7 +56,7 @@ class SqliteSegmentStore : public SegmentStore {
   std::array<Histogram*, 8> list_seconds_{};  // by SegmentOrder
 };
 
-// Appends the event of a segment's change, inside the caller's transaction.
-void append_segment_event(Connection&, const SegmentRow&, const char* type);
+// Notes the event of a segment's change, inside the caller's transaction.
+void note_segment_event(Connection&, const SegmentRow&, const char* type);
 
 }  // namespace segments::sqlite

@@ -144,7 +144,7 @@ void Writer::commit_together(const Batch& batch, bool with_savepoints) {
     throw Busy{error};
   }
   try {
-    connection_->notes().clear();
+    connection_->notes() = {};
     for (Request* request : batch) with_savepoints ? run_alone(*request) : run_change(*request);
     if (before_commit_ && !connection_->notes().empty()) before_commit_(*connection_);
     connection_->run("COMMIT");
@@ -163,20 +163,21 @@ void Writer::commit_together(const Batch& batch, bool with_savepoints) {
 // What fails before it has written anything, as most refusals do, harms nobody.
 void Writer::run_change(Request& request) {
   request.error = nullptr;
-  const auto noted = connection_->notes().size();
+  const auto noted = connection_->notes().mark();
   const auto written = sqlite3_total_changes64(connection_->handle());
   try {
     request.change(*connection_);
   } catch (...) {
     if (!connection_->in_transaction() || sqlite3_total_changes64(connection_->handle()) != written) throw;
     request.error = std::current_exception();
-    connection_->notes().resize(noted);
+    connection_->notes().undo_to(noted);
   }
 }
 
 void Writer::run_alone(Request& request) {
   request.error = nullptr;
-  const auto noted = connection_->notes().size();
+  // What this change writes, and may undo, must not be what others have noted.
+  if (before_commit_ && !connection_->notes().empty()) before_commit_(*connection_);
   connection_->run("SAVEPOINT \"change\"");
   try {
     request.change(*connection_);
@@ -186,7 +187,7 @@ void Writer::run_alone(Request& request) {
     request.error = std::current_exception();
     connection_->run("ROLLBACK TO \"change\"");
     connection_->numbers().clear();
-    connection_->notes().resize(noted);
+    connection_->notes() = {};
   }
   connection_->run("RELEASE \"change\"");
 }
