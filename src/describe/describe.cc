@@ -14,12 +14,16 @@ namespace {
 
 constexpr std::size_t max_faults = 100;
 
-// True when one of the eight bytes needs a look: below 0x20, a quote, a backslash, or not ASCII.
-bool is_special(std::uint64_t bytes) {
-  constexpr std::uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
-  auto has_zero = [](std::uint64_t x) { return (x - ones) & ~x; };
-  return (((bytes - ones * 0x20) | has_zero(bytes ^ (ones * '"')) | has_zero(bytes ^ (ones * '\\')) | bytes) &
-          highs) != 0;
+// True when one of the sixteen bytes needs a look: below 0x20, a quote, a backslash, or not ASCII (negative).
+bool is_special(const char* text) {
+  using Bytes [[gnu::vector_size(16)]] = signed char;
+  auto all = [](signed char c) { return Bytes{c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c}; };
+  Bytes bytes;
+  std::memcpy(&bytes, text, sizeof bytes);
+  auto found = (bytes < all(0x20)) | (bytes == all('"')) | (bytes == all('\\'));
+  std::uint64_t halves[2];
+  std::memcpy(halves, &found, sizeof halves);
+  return (halves[0] | halves[1]) != 0;
 }
 
 bool is_plain(char c) {
@@ -28,17 +32,11 @@ bool is_plain(char c) {
 
 // How many bytes at the front are ASCII that needs no escape.
 std::size_t plain_prefix(std::string_view text) {
+  constexpr std::size_t step = 16;
   std::size_t i = 0;
-  for (std::uint64_t bytes; i + 8 <= text.size(); i += 8) {
-    std::memcpy(&bytes, text.data() + i, 8);
-    if (is_special(bytes)) break;
-  }
-  // The last eight together once more: a short rest costs as much byte by byte.
-  if (text.size() >= 8 && i + 8 > text.size()) {
-    std::uint64_t bytes;
-    std::memcpy(&bytes, text.data() + text.size() - 8, 8);
-    if (!is_special(bytes)) return text.size();
-  }
+  while (i + step <= text.size() && !is_special(text.data() + i)) i += step;
+  // The last sixteen once more: a short rest costs more byte by byte.
+  if (i > 0 && i + step > text.size() && !is_special(text.data() + text.size() - step)) return text.size();
   while (i < text.size() && is_plain(text[i])) ++i;
   return i;
 }
