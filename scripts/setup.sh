@@ -25,7 +25,7 @@ for argument in "$@"; do
     --run) packages=("${run[@]}") ;;
     --fuzz) packages+=(clang libclang-rt-14-dev) ;;
     --lint) packages+=(clang-format clang-tidy shellcheck) ;;
-    --bench) packages+=(nginx-light wrk python3) ;;
+    --bench) packages+=(nginx-light curl sqlite3 python3 python3-venv python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-jwt python3-boto3) ;;
     *) echo "usage: $0 [--run] [--test] [--fuzz] [--lint] [--bench]" >&2; exit 2 ;;
   esac
 done

@@ -50,6 +50,7 @@ Admission::Admission(const ServiceSettings& settings, Metrics& metrics)
       limited_(metrics.counter("segments_rate_limited_total", "Requests refused by a rate limit")) {}
 
 void Admission::admit(Request& request, bool is_public) {
+  const Millis now = now_ms();
   request.trusted = settings_.auth == AuthMode::none;
   if (request.trusted) {
     auto named = request.query_parameter("user_id");
@@ -58,43 +59,43 @@ void Admission::admit(Request& request, bool is_public) {
     if (const char* fault = fault_of_user_id(request.user))
       throw invalid_input({{"user_id", "format", fault}});
   } else if (!is_public) {
-    request.user = user_of(request);
+    request.user = user_of(request, now);
     for (const auto& [name, value] : request.query)
       if (name == "user_id" && !value.empty() && value != request.user)
         throw Error(ErrorKind::forbidden, "The user_id of the query is not the user of the token.");
   }
   if (is_public) return;
-  if (int wait = requests_.take(request.user, now_ms())) {
+  if (int wait = requests_.take(request.user, now)) {
     limited_.add();
     throw Error(ErrorKind::rate_limited, "Too many requests; try again in " + std::to_string(wait) + " s.",
                 {}, wait);
   }
 }
 
-std::string Admission::user_of(const Request& request) {
+std::string Admission::user_of(const Request& request, Millis now) {
   std::string_view header = request.header("authorization");
   std::string why = "no token";
   std::optional<std::string> user;
   if (header.empty()) {
     auto ticket = is_stream(request.path) ? request.query_parameter("ticket") : std::nullopt;
     if (ticket) {
-      user = find_ticket_user(settings_.auth_secret, *ticket, now_ms());
+      user = find_ticket_user(settings_.auth_secret, *ticket, now);
       why = "ticket";
     }
   } else if (lower_ascii(header.substr(0, 7)) != "bearer ") {
     why = "scheme";
   } else {
-    user = tokens_.find_user(trim(header.substr(7)), now_ms(), why);
+    user = tokens_.find_user(trim(header.substr(7)), now, why);
   }
-  if (!user) reject(request, why);
+  if (!user) reject(request, why, now);
   return std::move(*user);
 }
 
-void Admission::reject(const Request& request, const std::string& why) {
+void Admission::reject(const Request& request, const std::string& why, Millis now) {
   rejected_.add();
   // Who has a valid token is let in whatever others at that address do: only failures are slowed down.
-  if (int wait = failures_.take(request.remote_address, now_ms())) {
-    if (unusual_reports_.take(request.remote_address, now_ms()) == 0)
+  if (int wait = failures_.take(request.remote_address, now)) {
+    if (unusual_reports_.take(request.remote_address, now) == 0)
       log_warning("auth.unusual",
                   {{"address", request.remote_address}, {"reason", "more than 60 rejections a minute"}});
     limited_.add();

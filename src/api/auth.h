@@ -28,8 +28,8 @@ class Admission {
   void admit(Request&, bool is_public);
 
  private:
-  std::string user_of(const Request&);
-  [[noreturn]] void reject(const Request&, const std::string& why);
+  std::string user_of(const Request&, Millis now);
+  [[noreturn]] void reject(const Request&, const std::string& why, Millis now);
 
   const ServiceSettings& settings_;
   TokenVerifier tokens_;

@@ -32,7 +32,7 @@ Response stream_response(const Request& request, Api& api, const Subscription& s
 
 Response stream_job_progress(const Request& request, Api& api) {
   auto query = read_query<StreamQuery>(request);
-  std::string job_id = path_id(request, "job_id", "job");
+  std::string job_id(path_id(request, "job_id", "job"));
   auto video = api.services.videos.find_video(job_id);
   if (!video || !may_see(request, video->user_id)) throw not_found("job", job_id);
   return stream_response(request, api, {std::nullopt, job_id, last_event_id_of(request, query), 0});

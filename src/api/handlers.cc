@@ -31,11 +31,11 @@ std::string user_for(const Request& request, const std::optional<std::string>& u
   return *user_id_in_body;
 }
 
-std::string path_id(const Request& request, std::string_view parameter, std::string_view what) {
+std::string_view path_id(const Request& request, std::string_view parameter, std::string_view what) {
   std::string_view id = request.path_parameter(parameter);
   if (id.empty() || id.size() > 300 || !is_utf8(id) || has_control(id))
     throw Error(ErrorKind::not_found, "There is no " + std::string(what) + " with such an id.");
-  return std::string(id);
+  return id;
 }
 
 void check_is_json(const Request& request) {

@@ -33,7 +33,7 @@ const char* fault_of_user_id(std::string_view);
 
 // The id in the path. Error{not_found}, without repeating it, for what can be no id (empty, not UTF-8,
 // control characters, above 300 bytes).
-std::string path_id(const Request&, std::string_view parameter, std::string_view what);
+std::string_view path_id(const Request&, std::string_view parameter, std::string_view what);
 
 // A query struct may leave out `user_id`, which every route tolerates.
 template <Described T>

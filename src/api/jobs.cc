@@ -10,7 +10,7 @@ namespace segments {
 namespace {
 
 Video require_job(const Request& request, Services& services) {
-  std::string id = path_id(request, "job_id", "job");
+  std::string id(path_id(request, "job_id", "job"));
   auto video = services.videos.find_video(id);
   if (!video || !may_see(request, video->user_id)) throw not_found("job", id);
   return *video;

@@ -123,7 +123,7 @@ Response get_docs(const Request&, Services&) {
 }
 
 Response get_task(const Request& request, Services& services) {
-  std::string id = path_id(request, "task_id", "task");
+  std::string id(path_id(request, "task_id", "task"));
   auto task = services.queue.find_task(id);
   if (!task || !may_see(request, task->user_id)) throw not_found("task", id);
   // A batch is done when the tasks that it queued are, not when it has queued them.

@@ -115,7 +115,7 @@ Response address_response(std::string body) {
 }  // namespace
 
 VersionedSegment require_segment(const Request& request, Services& services) {
-  std::string id = path_id(request, "segment_id", "segment");
+  auto id = path_id(request, "segment_id", "segment");
   auto stored = services.segments.find_segment(id);
   if (!stored || !may_see(request, stored->segment.user_id)) throw not_found("segment", id);
   return std::move(*stored);
@@ -156,7 +156,7 @@ Response get_segment(const Request& request, Services& services) {
 
 Response list_video_segments(const Request& request, Services& services) {
   auto query = read_query<VideoSegmentsQuery>(request);
-  std::string video_id = path_id(request, "video_id", "video");
+  std::string video_id(path_id(request, "video_id", "video"));
   std::string_view user = owner_of(request);
   auto found = services.segments.list_video_segments(video_id, user, query.segment_type);
   if (found.empty()) {
@@ -171,7 +171,7 @@ Response list_video_segments(const Request& request, Services& services) {
 Response update_segment(const Request& request, Services& services) {
   auto body = read_body<UpdateSegment>(request);
   user_for(request, body.user_id);
-  std::string id = path_id(request, "segment_id", "segment");
+  std::string id(path_id(request, "segment_id", "segment"));
   if (!body.title.given && !body.description.given && !body.tags.given) {
     // Nothing is asked for, so nothing changes: no new version for others to trip over.
     auto version = wanted_version(request, services);
@@ -194,7 +194,7 @@ Response update_segment(const Request& request, Services& services) {
 
 Response remove_segment(const Request& request, Services& services) {
   auto query = read_query<RemoveSegmentQuery>(request);
-  std::string id = path_id(request, "segment_id", "segment");
+  std::string id(path_id(request, "segment_id", "segment"));
   auto removed = services.segments.remove_segment(id, owner_of(request), wanted_version(request, services));
   if (!removed) throw not_found("segment", id);
   if (query.media.value_or(false)) remove_media(*removed, services);

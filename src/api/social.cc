@@ -184,7 +184,7 @@ Response report_usage(const Request& request, Api& api) {
   Services& services = api.services;
   auto body = read_body<ReportUsage>(request);
   user_for(request, body.user_id);
-  std::string id = path_id(request, "segment_id", "segment");
+  std::string id(path_id(request, "segment_id", "segment"));
   if (body.segment_id && !body.segment_id->empty() && *body.segment_id != id)
     throw invalid_input(
         {{"/segment_id", "format", "The segment_id of the body is not the one of the address."}});

@@ -70,14 +70,14 @@ Response list_videos(const Request& request, Services& services) {
 }
 
 Response get_video(const Request& request, Services& services) {
-  std::string id = path_id(request, "video_id", "video");
+  std::string id(path_id(request, "video_id", "video"));
   auto video = services.videos.find_video(id);
   if (!video || !may_see(request, video->user_id)) throw not_found("video", id);
   return answer(*video);
 }
 
 Response remove_video(const Request& request, Services& services) {
-  std::string id = path_id(request, "video_id", "video");
+  std::string id(path_id(request, "video_id", "video"));
   // Uploads that were never completed and segments without a video's record have an owner too.
   auto owner = services.videos.find_owner(id);
   if (!owner || !may_see(request, *owner) || fault_of_id(id)) throw not_found("video", id);

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/log_batch.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -17,10 +19,12 @@ namespace segments {
 namespace {
 
 constexpr std::size_t max_value_bytes = 8'000;  // a line stays a line, whatever an error's detail quotes
+constexpr std::size_t most_waiting_bytes = PIPE_BUF;  // so many enter a pipe as one, beside other writers
 
 std::atomic<LogLevel> lowest{LogLevel::info};
 std::atomic<int> log_fd{STDERR_FILENO};
 thread_local const LogScope* innermost = nullptr;
+thread_local LogBatch* batch = nullptr;
 
 void append_escaped(std::string& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
@@ -101,8 +105,8 @@ void write_log(LogLevel level, std::string_view event, std::initializer_list<Log
   if (!is_logged(level)) return;
   int saved_errno = errno;
   std::string line;
-  line.reserve(256);
-  line += "{\"time\":\"" + now_text() + "\",\"level\":\"" + level_name(level) + '"';
+  line.reserve(512);
+  line.append("{\"time\":\"").append(now_text()).append("\",\"level\":\"").append(level_name(level)) += '"';
   append_member(line, "event", event);
   auto is_field = [&](std::string_view key) {
     for (const auto& field : fields)
@@ -127,7 +131,12 @@ void write_log(LogLevel level, std::string_view event, std::initializer_list<Log
     append_value(line, field);
   }
   line += "}\n";
-  write_line(line);
+  if (batch && level < LogLevel::warning) {
+    batch->add(line);
+  } else {
+    if (batch) batch->flush();  // the thread's lines stay in their order
+    write_line(line);
+  }
   errno = saved_errno;
 }
 
@@ -152,6 +161,26 @@ bool set_log_file(const std::string& path) {
   bool exchanged = dup3(opened, current, O_CLOEXEC) >= 0;
   close(opened);
   return exchanged;
+}
+
+LogBatch::LogBatch(std::function<void()> wanted) : wanted_(std::move(wanted)) {
+  batch = this;
+}
+
+LogBatch::~LogBatch() {
+  batch = nullptr;
+  flush();
+}
+
+void LogBatch::add(std::string_view line) {
+  if (lines_.size() + line.size() > most_waiting_bytes) flush();
+  lines_ += line;
+  if (lines_.size() == line.size()) wanted_();
+}
+
+void LogBatch::flush() {
+  write_line(lines_);
+  lines_.clear();
 }
 
 LogScope::LogScope(std::string_view key, std::string_view id) : key_(key), id_(id), outer_(innermost) {

@@ -49,10 +49,14 @@ bool is_logged(LogLevel);
 bool set_log_file(const std::string& path);
 
 // While it lives, every line of this thread carries `id` under `key` ("request_id", "task_id"), a literal.
-// They nest: a line carries all of them, of equal keys the innermost. It is made and destroyed on one thread.
+// They nest: a line carries all of them, of equal keys the innermost. It is made and destroyed on one thread,
+// and `id` outlives it.
 class LogScope {
  public:
   LogScope(std::string_view key, std::string_view id);
+  template <class Id>
+  requires std::same_as<Id, std::string> LogScope(std::string_view key, Id&& id)
+  = delete;
   ~LogScope();
   LogScope(const LogScope&) = delete;
   LogScope& operator=(const LogScope&) = delete;
@@ -60,7 +64,7 @@ class LogScope {
  private:
   friend void write_log(LogLevel, std::string_view, std::initializer_list<LogField>);
   std::string_view key_;
-  std::string id_;
+  std::string_view id_;
   const LogScope* outer_;
 };
 

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/ids.h"
+#include "base/log_batch.h"
 #include "base/text.h"
 
 namespace segments {
@@ -183,6 +184,47 @@ TEST_F(Log, KeepsLinesOfManyThreadsWhole) {
   auto all = lines();
   ASSERT_EQ(all.size(), 4'000u);
   for (const auto& text : all) ASSERT_EQ(members_of(text)["filler"], filler);
+}
+
+TEST_F(Log, WritesTheLinesOfABatchTogether) {
+  int wanted = 0;
+  LogBatch batch([&] { ++wanted; });
+  log_info("a");
+  log_info("b");
+  EXPECT_TRUE(lines().empty());
+  std::thread([] { log_info("of another thread"); }).join();
+  EXPECT_EQ(lines().size(), 1u);
+  batch.flush();
+  EXPECT_EQ(lines().size(), 3u);
+  EXPECT_EQ(wanted, 1);
+  log_info("before");
+  log_error("at once");
+  auto all = lines();
+  ASSERT_EQ(all.size(), 5u);
+  EXPECT_EQ(members_of(all[3])["event"], "before");
+  EXPECT_EQ(members_of(all[4])["event"], "at once");
+  EXPECT_EQ(wanted, 2);
+}
+
+TEST_F(Log, BoundsABatchAndWritesItAtItsEnd) {
+  constexpr std::size_t most = 4096;  // PIPE_BUF
+  {
+    LogBatch batch([] {});
+    std::uintmax_t written = 0;
+    for (int i = 0; i < 1'000; ++i) {
+      log_info("many", {{"i", i}});
+      auto now = std::filesystem::file_size(file);
+      ASSERT_LE(now - written, most);
+      written = now;
+    }
+    EXPECT_GT(written, most);
+    EXPECT_LT(lines().size(), 1'000u);
+    log_info("long", {{"filler", std::string(2 * most, 'x')}});
+  }
+  auto all = lines();
+  ASSERT_EQ(all.size(), 1'001u);
+  for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(all[i].ends_with("\"i\":" + std::to_string(i) + "}")) << all[i];
+  EXPECT_EQ(members_of(all[1'000])["event"], "long");
 }
 
 TEST_F(Log, ExchangesItsFileWhileOthersWrite) {

@@ -6,10 +6,26 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 namespace segments {
 
 namespace {
+
+// Most texts are ASCII without anything special in it: eight bytes are looked at together.
+constexpr std::uint64_t every_byte = 0x0101010101010101;
+constexpr std::uint64_t high_bits = 0x80 * every_byte;
+
+// How many bytes at the front stand in groups of eight for which is_plain is true.
+template <class IsPlain>
+std::size_t plain_groups(std::string_view text, IsPlain is_plain) {
+  std::size_t i = 0;
+  for (std::uint64_t bytes; i + 8 <= text.size(); i += 8) {
+    std::memcpy(&bytes, text.data() + i, 8);
+    if (!is_plain(bytes)) break;
+  }
+  return i;
+}
 
 struct CodePoint {
   char32_t value = 0;
@@ -92,7 +108,8 @@ int base64_value(char c) {
 }  // namespace
 
 bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
+  auto is_ascii = [](std::uint64_t bytes) { return (bytes & high_bits) == 0; };
+  for (std::size_t i = plain_groups(text, is_ascii); i < text.size();) {
     if (static_cast<unsigned char>(text[i]) < 0x80) {
       ++i;
       continue;
@@ -119,7 +136,11 @@ std::string clean_utf8(std::string_view text, std::size_t max_bytes) {
 }
 
 bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
+  auto has_none = [](std::uint64_t bytes) {
+    auto dels = bytes ^ (0x7f * every_byte);
+    return ((((bytes - 0x20 * every_byte) & ~bytes) | ((dels - every_byte) & ~dels)) & high_bits) == 0;
+  };
+  return std::any_of(text.begin() + static_cast<std::ptrdiff_t>(plain_groups(text, has_none)), text.end(),
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
@@ -194,9 +215,10 @@ std::string percent_encode(std::string_view text, bool keep_slash) {
 }
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
-  std::string out;
+  auto plain = std::min(text.find('%'), plus_is_space ? text.find('+') : text.npos);
+  std::string out(text.substr(0, plain));
   out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = out.size(); i < text.size(); ++i) {
     if (text[i] == '+' && plus_is_space) {
       out += ' ';
     } else if (text[i] != '%') {

@@ -37,20 +37,38 @@ void throw_faults(Faults&&);
 std::string shown(std::string_view name);
 std::string pointer_to(const std::string& parent, std::string_view member);
 std::string pointer_to(const std::string& parent, std::size_t item);
-void check_string(std::string_view text, const Rule&, const std::string& pointer, Faults&);
-void check_number(double number, const Rule&, const std::string& pointer, Faults&);
-bool read_integer(const boost::json::value&, std::int64_t&, const std::string& pointer, Faults&);
-bool read_number(const boost::json::value&, double&, const std::string& pointer, Faults&);
-void wrong_type(const char* wanted, const boost::json::value&, const std::string& pointer, Faults&);
-void unknown_enum(const std::string& allowed, const std::string& pointer, Faults&);
-void unknown_member(std::string_view name, const std::string& parent, Faults&);
+
+// Where in the input a value stands. The text is made when a fault asks for it: most input has none.
+class Pointer {
+ public:
+  Pointer(std::string_view root) : name_(root) {}
+  Pointer(const std::string& root) : name_(root) {}
+  Pointer(const char* root) : name_(root) {}
+  Pointer(const Pointer& parent, std::string_view member) : parent_(&parent), name_(member) {}
+  Pointer(const Pointer& parent, std::size_t item) : parent_(&parent), item_(item) {}
+  std::string text() const;
+
+ private:
+  static constexpr std::size_t no_item = static_cast<std::size_t>(-1);
+  const Pointer* parent_ = nullptr;
+  std::string_view name_;
+  std::size_t item_ = no_item;
+};
+
+void check_string(std::string_view text, const Rule&, const Pointer& pointer, Faults&);
+void check_number(double number, const Rule&, const Pointer& pointer, Faults&);
+bool read_integer(const boost::json::value&, std::int64_t&, const Pointer& pointer, Faults&);
+bool read_number(const boost::json::value&, double&, const Pointer& pointer, Faults&);
+void wrong_type(const char* wanted, const boost::json::value&, const Pointer& pointer, Faults&);
+void unknown_enum(const std::string& allowed, const Pointer& pointer, Faults&);
+void unknown_member(std::string_view name, const Pointer& parent, Faults&);
 // JSON text of a tree, with numbers as encode() prints them.
 std::string serialize(const boost::json::value&);
 
 }  // namespace detail
 
 template <class T>
-void decode_into(T& out, const boost::json::value& json, const Rule& rule, const std::string& pointer,
+void decode_into(T& out, const boost::json::value& json, const Rule& rule, const detail::Pointer& pointer,
                  Faults& faults) {
   if constexpr (std::is_same_v<T, bool>) {
     if (json.is_bool())
@@ -69,7 +87,7 @@ void decode_into(T& out, const boost::json::value& json, const Rule& rule, const
     std::int64_t number = 0;
     if (!detail::read_integer(json, number, pointer, faults)) return;
     if (!std::in_range<T>(number)) {
-      faults.push_back({pointer, "range", "The number is out of range."});
+      faults.push_back({pointer.text(), "range", "The number is out of range."});
       return;
     }
     out = static_cast<T>(number);
@@ -96,32 +114,33 @@ void decode_into(T& out, const boost::json::value& json, const Rule& rule, const
     const auto& array = json.get_array();
     if (array.size() > rule.max_items) {
       faults.push_back(
-          {pointer, "length", "At most " + std::to_string(rule.max_items) + " items are taken."});
+          {pointer.text(), "length", "At most " + std::to_string(rule.max_items) + " items are taken."});
       return;
     }
     out.resize(array.size());
     for (std::size_t i = 0; i < array.size(); ++i)
-      decode_into(out[i], array[i], rule, detail::pointer_to(pointer, i), faults);
+      decode_into(out[i], array[i], rule, detail::Pointer(pointer, i), faults);
   } else if constexpr (requires { typename T::mapped_type; }) {
     if (!json.is_object()) return detail::wrong_type("an object", json, pointer, faults);
     for (const auto& member : json.get_object())
       decode_into(out[std::string(member.key())], member.value(), rule,
-                  detail::pointer_to(pointer, member.key()), faults);
+                  detail::Pointer(pointer, std::string_view(member.key())), faults);
   } else {
     static_assert(Described<T>);
     if (!json.is_object()) return detail::wrong_type("an object", json, pointer, faults);
     const auto& object = json.get_object();
     std::size_t known = 0;
-    for_each_member<T>([&](const char* name, auto member) {
-      using Member = std::remove_reference_t<decltype(out.*member)>;
-      Rule member_rule = rule_of(Describes<T>{}, name);
+    boost::mp11::mp_for_each<MembersOf<T>>([&](auto member) {
+      constexpr std::string_view name(member.name);
+      static constexpr Rule member_rule = rule_of(Describes<T>{}, name);
+      using Member = std::remove_reference_t<decltype(out.*member.pointer)>;
       const auto* value = object.if_contains(name);
       if (value) {
         ++known;
-        decode_into(out.*member, *value, member_rule, detail::pointer_to(pointer, name), faults);
+        decode_into(out.*member.pointer, *value, member_rule, detail::Pointer(pointer, name), faults);
       } else if (!OptionalOf<Member>::value && !PatchOf<Member>::value && !member_rule.defaulted) {
-        faults.push_back(
-            {detail::pointer_to(pointer, name), "required", "\"" + std::string(name) + "\" is required."});
+        faults.push_back({detail::Pointer(pointer, name).text(), "required",
+                          "\"" + std::string(name) + "\" is required."});
       }
     });
     if (known == object.size()) return;

@@ -14,12 +14,16 @@ namespace {
 
 constexpr std::size_t max_faults = 100;
 
-// True when one of the eight bytes needs a look: below 0x20, a quote, a backslash, or not ASCII.
-bool is_special(std::uint64_t bytes) {
-  constexpr std::uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
-  auto has_zero = [](std::uint64_t x) { return (x - ones) & ~x; };
-  return (((bytes - ones * 0x20) | has_zero(bytes ^ (ones * '"')) | has_zero(bytes ^ (ones * '\\')) | bytes) &
-          highs) != 0;
+// True when one of the sixteen bytes needs a look: below 0x20, a quote, a backslash, or not ASCII (negative).
+bool is_special(const char* text) {
+  using Bytes [[gnu::vector_size(16)]] = signed char;
+  auto all = [](signed char c) { return Bytes{c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c}; };
+  Bytes bytes;
+  std::memcpy(&bytes, text, sizeof bytes);
+  auto found = (bytes < all(0x20)) | (bytes == all('"')) | (bytes == all('\\'));
+  std::uint64_t halves[2];
+  std::memcpy(halves, &found, sizeof halves);
+  return (halves[0] | halves[1]) != 0;
 }
 
 bool is_plain(char c) {
@@ -28,11 +32,11 @@ bool is_plain(char c) {
 
 // How many bytes at the front are ASCII that needs no escape.
 std::size_t plain_prefix(std::string_view text) {
+  constexpr std::size_t step = 16;
   std::size_t i = 0;
-  for (std::uint64_t bytes; i + 8 <= text.size(); i += 8) {
-    std::memcpy(&bytes, text.data() + i, 8);
-    if (is_special(bytes)) break;
-  }
+  while (i + step <= text.size() && !is_special(text.data() + i)) i += step;
+  // The last sixteen once more: a short rest costs more byte by byte.
+  if (i > 0 && i + step > text.size() && !is_special(text.data() + text.size() - step)) return text.size();
   while (i < text.size() && is_plain(text[i])) ++i;
   return i;
 }
@@ -118,16 +122,21 @@ void serialize(std::string& out, const boost::json::value& json) {
 }  // namespace
 
 void encode_string(std::string& out, std::string_view text) {
-  out += '"';
   auto plain = plain_prefix(text);
+  if (plain == text.size()) {
+    // Both quotes at once, then what is between.
+    auto at = out.size();
+    out.append(text.size() + 2, '"');
+    text.copy(out.data() + at + 1, text.size());
+    return;
+  }
+  out += '"';
   out.append(text, 0, plain);
   auto rest = text.substr(plain);
-  if (!rest.empty()) {
-    if (is_utf8(rest))
-      append_escaped(out, rest);
-    else
-      append_escaped(out, clean_utf8(rest));
-  }
+  if (is_utf8(rest))
+    append_escaped(out, rest);
+  else
+    append_escaped(out, clean_utf8(rest));
   out += '"';
 }
 
@@ -163,6 +172,11 @@ std::string pointer_to(const std::string& parent, std::size_t item) {
   return parent + "/" + std::to_string(item);
 }
 
+std::string Pointer::text() const {
+  if (!parent_) return std::string(name_);
+  return item_ == no_item ? pointer_to(parent_->text(), name_) : pointer_to(parent_->text(), item_);
+}
+
 namespace {
 
 const char* fault_of_characters(std::string_view text, const Rule& rule) {
@@ -188,7 +202,7 @@ void append_plain(std::string& out, double bound) {
 
 }  // namespace
 
-void check_string(std::string_view text, const Rule& rule, const std::string& pointer, Faults& faults) {
+void check_string(std::string_view text, const Rule& rule, const Pointer& pointer, Faults& faults) {
   // Bytes bound characters from above and, by four, from below: a text within both is not counted, nor a huge
   // one.
   auto too_long = [&] {
@@ -196,17 +210,17 @@ void check_string(std::string_view text, const Rule& rule, const std::string& po
            (text.size() / 4 > rule.max_length || count_code_points(text) > rule.max_length);
   };
   if (too_long())
-    faults.push_back({pointer, "length",
+    faults.push_back({pointer.text(), "length",
                       "The text must have at most " + std::to_string(rule.max_length) + " characters."});
   else if (const char* fault = fault_of_characters(text, rule))
-    faults.push_back({pointer, "encoding", fault});
+    faults.push_back({pointer.text(), "encoding", fault});
   else if (text.size() < rule.min_length * 4 && count_code_points(text) < rule.min_length)
-    faults.push_back({pointer, "length", at_least(rule.min_length)});
+    faults.push_back({pointer.text(), "length", at_least(rule.min_length)});
   else if (const char* fault = rule.check ? rule.check(text) : nullptr)
-    faults.push_back({pointer, "format", fault});
+    faults.push_back({pointer.text(), "format", fault});
 }
 
-void check_number(double number, const Rule& rule, const std::string& pointer, Faults& faults) {
+void check_number(double number, const Rule& rule, const Pointer& pointer, Faults& faults) {
   bool low = rule.above_minimum ? number <= rule.minimum : number < rule.minimum;
   if (!low && number <= rule.maximum) return;
   std::string bounds;
@@ -218,11 +232,10 @@ void check_number(double number, const Rule& rule, const std::string& pointer, F
     bounds += bounds.empty() ? "at most " : " and at most ";
     append_plain(bounds, rule.maximum);
   }
-  faults.push_back({pointer, "range", "The number must be " + bounds + "."});
+  faults.push_back({pointer.text(), "range", "The number must be " + bounds + "."});
 }
 
-bool read_integer(const boost::json::value& json, std::int64_t& out, const std::string& pointer,
-                  Faults& faults) {
+bool read_integer(const boost::json::value& json, std::int64_t& out, const Pointer& pointer, Faults& faults) {
   if (json.is_int64()) {
     out = json.get_int64();
     return true;
@@ -234,18 +247,19 @@ bool read_integer(const boost::json::value& json, std::int64_t& out, const std::
   // 12.0 and 1e3 are whole numbers in JSON; above 2^53 a double no longer tells which one was meant.
   double number = json.is_double() ? json.get_double() : std::numeric_limits<double>::infinity();
   if (std::abs(number) > 9'007'199'254'740'991) {
-    faults.push_back({pointer, "range", "The value must be a whole number below 2^63, without an exponent."});
+    faults.push_back(
+        {pointer.text(), "range", "The value must be a whole number below 2^63, without an exponent."});
     return false;
   }
   if (number != std::floor(number)) {
-    faults.push_back({pointer, "type", "The value must be a whole number."});
+    faults.push_back({pointer.text(), "type", "The value must be a whole number."});
     return false;
   }
   out = static_cast<std::int64_t>(number);
   return true;
 }
 
-bool read_number(const boost::json::value& json, double& out, const std::string& pointer, Faults& faults) {
+bool read_number(const boost::json::value& json, double& out, const Pointer& pointer, Faults& faults) {
   switch (json.kind()) {
     case boost::json::kind::int64:
       out = static_cast<double>(json.get_int64());
@@ -261,24 +275,49 @@ bool read_number(const boost::json::value& json, double& out, const std::string&
       return false;
   }
   if (std::isfinite(out)) return true;
-  faults.push_back({pointer, "range", "The number is too large."});
+  faults.push_back({pointer.text(), "range", "The number is too large."});
   return false;
 }
 
-void wrong_type(const char* wanted, const boost::json::value& json, const std::string& pointer,
-                Faults& faults) {
+void wrong_type(const char* wanted, const boost::json::value& json, const Pointer& pointer, Faults& faults) {
   static constexpr const char* kinds[] = {"null",     "true or false", "a number", "a number",
                                           "a number", "a string",      "an array", "an object"};
   auto is = kinds[static_cast<int>(json.kind())];
-  faults.push_back({pointer, "type", "The value must be " + std::string(wanted) + ", not " + is + "."});
+  faults.push_back(
+      {pointer.text(), "type", "The value must be " + std::string(wanted) + ", not " + is + "."});
 }
 
-void unknown_enum(const std::string& allowed, const std::string& pointer, Faults& faults) {
-  faults.push_back({pointer, "enum", "The value must be one of " + allowed + "."});
+void unknown_enum(const std::string& allowed, const Pointer& pointer, Faults& faults) {
+  faults.push_back({pointer.text(), "enum", "The value must be one of " + allowed + "."});
 }
 
-void unknown_member(std::string_view name, const std::string& parent, Faults& faults) {
-  faults.push_back({pointer_to(parent, name), "unknown", "\"" + shown(name) + "\" is not a known member."});
+void unknown_member(std::string_view name, const Pointer& parent, Faults& faults) {
+  faults.push_back(
+      {Pointer(parent, name).text(), "unknown", "\"" + shown(name) + "\" is not a known member."});
+}
+
+void append_number(std::string& out, double number) {
+  char digits[32];
+  char* end = digits + sizeof digits;
+  // Durations and counts are seldom finer than thousandths. A decimal of so few digits that is the number is
+  // its shortest text too, and is found at a fifth of the cost; beyond these bounds an exponent may be
+  // shorter.
+  double thousandths = number * 1'000;
+  if (thousandths >= 1 && thousandths < 100'000'000 && thousandths == std::floor(thousandths) &&
+      thousandths / 1'000 == number) {
+    auto whole = static_cast<std::uint32_t>(thousandths);
+    char* at = std::to_chars(digits, end, whole / 1'000).ptr;
+    if (auto rest = whole % 1'000) {
+      *at++ = '.';
+      for (std::uint32_t unit = 100; rest; unit /= 10) {
+        *at++ = static_cast<char>('0' + rest / unit);
+        rest %= unit;
+      }
+    }
+    out.append(digits, at);
+    return;
+  }
+  out.append(digits, std::to_chars(digits, end, number).ptr);
 }
 
 std::string serialize(const boost::json::value& json) {

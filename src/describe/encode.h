@@ -43,7 +43,24 @@ constexpr auto piece_of() {
 template <class Member, bool first>
 inline constexpr auto piece = piece_of<Member, first>();
 
+// Finite, and not zero: the shortest text that reads back the same.
+void append_number(std::string& out, double);
+
 }  // namespace detail
+
+// The object with each member's name, its value written by `encode_value(member_pointer, value)`.
+template <class T, class F>
+void encode_members(std::string& out, const T& value, F&& encode_value) {
+  using Members = MembersOf<T>;
+  if constexpr (boost::mp11::mp_empty<Members>::value) out += '{';
+  boost::mp11::mp_for_each<boost::mp11::mp_iota<boost::mp11::mp_size<Members>>>([&](auto i) {
+    using Member = boost::mp11::mp_at<Members, decltype(i)>;
+    constexpr const auto& piece = detail::piece<Member, i == 0>;
+    out.append(piece.data(), piece.size());
+    encode_value(Member::pointer, value.*Member::pointer);
+  });
+  out += '}';
+}
 
 template <class T>
 void encode(std::string& out, const T& value) {
@@ -63,6 +80,7 @@ void encode(std::string& out, const T& value) {
         out += '0';  // the sign of zero would not come back from a reader of integers
         return;
       }
+      if constexpr (std::is_same_v<T, double>) return detail::append_number(out, value);
     }
     char digits[32];
     auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
@@ -97,15 +115,7 @@ void encode(std::string& out, const T& value) {
   } else {
     static_assert(Described<T>,
                   "only described structs, numbers, strings, optionals, vectors and maps are encoded");
-    using Members = MembersOf<T>;
-    if constexpr (boost::mp11::mp_empty<Members>::value) out += '{';
-    boost::mp11::mp_for_each<boost::mp11::mp_iota<boost::mp11::mp_size<Members>>>([&](auto i) {
-      using Member = boost::mp11::mp_at<Members, decltype(i)>;
-      constexpr const auto& piece = detail::piece<Member, i == 0>;
-      out.append(piece.data(), piece.size());
-      encode(out, value.*Member::pointer);
-    });
-    out += '}';
+    encode_members(out, value, [&](auto, const auto& member) { encode(out, member); });
   }
 }
 

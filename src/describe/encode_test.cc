@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <charconv>
+#include <cmath>
 #include <limits>
+#include <random>
 
 #include "base/text.h"
 #include "describe/sample_types.h"
@@ -42,6 +45,22 @@ std::string encoded(std::string_view text) {
   std::string out;
   encode_string(out, text);
   return out;
+}
+
+// Thousandths are printed by a way of their own: it must find the same text as the standard library's.
+TEST(Encode, WritesThousandthsAsToChars) {
+  auto expected = [](double number) {
+    char digits[32];
+    return std::string(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+  };
+  std::mt19937 random(3);
+  auto check = [&](double number) { ASSERT_EQ(encode(number), expected(number)); };
+  for (int n = 1; n <= 120'000; ++n) check(n / 1'000.0);
+  for (int i = 0; i < 100'000; ++i) check(static_cast<double>(random() % 200'000'000) / 1'000.0 + 0.001);
+  for (double number :
+       {1e5, 99'999.999, 1e4, 9e4, 0.1 + 0.2, 1.0005, 0.0005, -1.5, 1e-3, 5e-324, 1e300, 123'456.75})
+    check(number);
+  for (int n = 1; n <= 1'000; ++n) check(std::nextafter(n / 8.0, 1e9));
 }
 
 TEST(EncodeString, EscapesWhatJsonAsksFor) {

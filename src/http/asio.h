@@ -12,6 +12,10 @@
 #define BOOST_ASIO_DISABLE_FENCED_BLOCK 1
 #endif
 
+// A request runs through half a dozen coroutines, whose frames a thread keeps for the next one: Asio's two
+// places are too few for their different sizes.
+#define BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE 8
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>

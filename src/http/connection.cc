@@ -1,5 +1,7 @@
 #include "http/connection.h"
 
+#include <time.h>
+
 #include "base/log.h"
 #include "http/event_connection.h"
 #include "http/problem.h"
@@ -52,6 +54,13 @@ void Connection::sweep(Millis now) {
   if (now < deadline_) return;
   error_code ignored;
   socket_.cancel(ignored);
+}
+
+// By the clock that costs least to read: some milliseconds matter to no deadline.
+void Connection::set_deadline(int seconds) {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  deadline_ = (now.tv_sec + seconds) * 1'000LL + now.tv_nsec / 1'000'000;
 }
 
 void Connection::stop_gracefully() {

@@ -59,7 +59,7 @@ class Connection final : public Tracked {
   void encode_head(std::string& out, const Response&) const;
 
   void become_stream(Response&);
-  void set_deadline(int seconds) { deadline_ = steady_ms() + seconds * 1000LL; }
+  void set_deadline(int seconds);
   void clear_deadline() { deadline_ = std::numeric_limits<Millis>::max(); }
 
   Loop& loop_;

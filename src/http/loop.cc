@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log_batch.h"
 #include "http/connection.h"
 #include "http/event_connection.h"
 #include "http/range.h"
@@ -52,6 +53,8 @@ void Loop::run() {
   sigemptyset(&set);
   sigaddset(&set, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  // Behind what is ready now: the busier the thread, the more lines leave together.
+  LogBatch batch([this, &batch] { asio::post(context, [&batch] { batch.flush(); }); });
   context.run();
 }
 

@@ -36,7 +36,8 @@ Response problem(int status, std::string_view detail, const Request& request,
   body += '}';
   Response response;
   response.status = status;
-  response.headers = {{"Content-Type", "application/problem+json"}, {"Cache-Control", "no-store"}};
+  response.set("Content-Type", "application/problem+json");
+  response.set("Cache-Control", "no-store");
   response.body = std::move(body);
   return response;
 }

@@ -1,36 +1,17 @@
 #include "http/response.h"
 
-#include <strings.h>
 #include <unistd.h>
 
 namespace segments {
-
-namespace {
-
-bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
-}  // namespace
 
 FileHandle::~FileHandle() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void Response::set(std::string_view name, std::string_view value) {
-  for (auto& [key, old] : headers)
-    if (same_name(key, name)) {
-      old = value;
-      return;
-    }
-  headers.emplace_back(name, value);
-}
-
 Response json_response(std::string body, int status) {
   Response response;
   response.status = status;
-  response.headers.reserve(8);
-  response.headers.emplace_back("Content-Type", "application/json");
+  response.set("Content-Type", "application/json");
   response.body = std::move(body);
   return response;
 }

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
+
+#include "http/headers.h"
 
 namespace segments {
 
@@ -35,15 +35,14 @@ struct FileRange {
 
 struct Response {
   int status = 200;
-  std::vector<std::pair<std::string, std::string>>
-      headers;  // without Content-Length, Date, Connection: the server adds them
+  Headers headers;  // without Content-Length, Date, Connection: the server adds them
   std::string body;
   std::optional<FileRange> file;  // instead of body
   // Instead of body: called once the head is sent, with the stream to feed. The connection closes when the
   // stream is closed.
   std::function<void(std::shared_ptr<EventStream>)> stream;
 
-  void set(std::string_view name, std::string_view value);  // replaces
+  void set(std::string_view name, std::string_view value) { headers.set(name, value); }
 };
 
 // 200 application/json.

@@ -1,6 +1,7 @@
 #include "http/route_table.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 
 #include "base/text.h"
@@ -9,6 +10,8 @@
 namespace segments::http {
 
 namespace {
+
+constexpr std::size_t most_parameters = 4;  // of a pattern
 
 std::vector<std::string> segments_of(std::string_view path) {
   return split(path.substr(1), '/');
@@ -25,10 +28,29 @@ void add_methods(std::vector<std::string>& out, const std::vector<std::pair<std:
 
 struct RouteTable::Search {
   std::string_view method;
-  std::vector<std::string> parts;   // decoded
-  std::vector<std::string> values;  // of the parameters on the way
+  std::vector<std::string_view> parts;                // of the path, decoded
+  std::vector<std::string> decoded;                   // where those lie that are not in the path as they are
+  std::array<std::size_t, most_parameters> values{};  // which parts are parameters, of those on the way
+  std::size_t value_count = 0;
+  bool has_rest = false;  // the last parameter goes on to the path's end
   Found found;
+
+  Search(std::string_view method, std::string_view path);
 };
+
+RouteTable::Search::Search(std::string_view method, std::string_view path) : method(method) {
+  if (path == "/") return;
+  parts.reserve(8);
+  for (auto slash = path.find('/'); slash != path.npos; slash = path.find('/')) {
+    path.remove_prefix(slash + 1);
+    parts.push_back(path.substr(0, path.find('/')));
+  }
+  for (auto& part : parts) {
+    if (is_plain_component(part)) continue;
+    decoded.reserve(parts.size());  // views of them stay good
+    part = decoded.emplace_back(decode_component(part, false));
+  }
+}
 
 int RouteTable::Methods::route_for(std::string_view method) const {
   int get = -1;
@@ -67,6 +89,7 @@ void RouteTable::insert(const RouteHandler& route, int index) {
       node = node->parameter.get();
     }
   }
+  assert(names.size() <= most_parameters);
   if (!methods) methods = &node->here;
   assert(std::none_of(methods->routes.begin(), methods->routes.end(),
                       [&](const auto& known) { return known.first == route.method; }));
@@ -75,37 +98,41 @@ void RouteTable::insert(const RouteHandler& route, int index) {
 }
 
 // True when the method has a route here; else its siblings are tried and the methods remembered for Allow.
-bool RouteTable::settle(const Methods& methods, Search& search, std::string rest) {
+bool RouteTable::settle(const Methods& methods, Search& search) {
   if (methods.routes.empty()) return false;
   search.found.route = methods.route_for(search.method);
   if (search.found.route < 0) {
     add_methods(search.found.methods, methods.routes);
     return false;
   }
-  if (!rest.empty()) search.values.push_back(std::move(rest));
   return true;
 }
 
 bool RouteTable::walk(const Node& node, std::size_t depth, Search& search) {
-  if (depth == search.parts.size()) return settle(node.here, search, {});
+  if (depth == search.parts.size()) return settle(node.here, search);
   const auto& part = search.parts[depth];
   if (auto literal = node.literals.find(part); literal != node.literals.end())
     if (walk(*literal->second, depth + 1, search)) return true;
   if (node.parameter && !part.empty()) {
-    search.values.push_back(part);
+    search.values[search.value_count++] = depth;
     if (walk(*node.parameter, depth + 1, search)) return true;
-    search.values.pop_back();
+    --search.value_count;
   }
-  if (node.rest.routes.empty()) return false;
-  std::string rest = part;
-  for (auto i = depth + 1; i < search.parts.size(); ++i) rest += '/' + search.parts[i];
-  return !rest.empty() && settle(node.rest, search, std::move(rest));
+  bool is_rest_empty = part.empty() && depth + 1 == search.parts.size();
+  if (is_rest_empty || !settle(node.rest, search)) return false;
+  search.values[search.value_count++] = depth;
+  search.has_rest = true;
+  return true;
 }
 
-void RouteTable::name_parameters(int route, Search& search, Request& request) const {
-  const auto& names = parameter_names_[static_cast<std::size_t>(route)];
+void RouteTable::name_parameters(const Search& search, Request& request) const {
+  const auto& names = parameter_names_[static_cast<std::size_t>(search.found.route)];
   for (std::size_t i = 0; i < names.size(); ++i)
-    request.path_parameters.emplace_back(names[i], std::move(search.values[i]));
+    request.path_parameters.emplace_back(names[i], search.parts[search.values[i]]);
+  if (!search.has_rest) return;
+  auto& rest = request.path_parameters.back().second;
+  for (auto part = search.values[names.size() - 1] + 1; part < search.parts.size(); ++part)
+    rest.append("/").append(search.parts[part]);
 }
 
 RouteTable::Found RouteTable::find(Request& request) const {
@@ -114,10 +141,9 @@ RouteTable::Found RouteTable::find(Request& request) const {
   if (auto whole = whole_.find(path); whole != whole_.end())
     if (int route = whole->second.route_for(request.method); route >= 0) return {route, {}};
   if (!path.starts_with('/')) return {};
-  Search search{request.method, segments_of(path), {}, {}};
-  for (auto& part : search.parts) part = decode_component(part, false);
+  Search search(request.method, path);
   if (walk(root_, 0, search)) {
-    name_parameters(search.found.route, search, request);
+    name_parameters(search, request);
     search.found.methods.clear();
   }
   return std::move(search.found);

@@ -46,8 +46,8 @@ class RouteTable {
 
   void insert(const RouteHandler&, int index);
   static bool walk(const Node&, std::size_t depth, Search&);
-  static bool settle(const Methods&, Search&, std::string rest);
-  void name_parameters(int route, Search&, Request&) const;
+  static bool settle(const Methods&, Search&);
+  void name_parameters(const Search&, Request&) const;
 
   std::unordered_map<std::string, Methods, Hash, std::equal_to<>> whole_;
   Node root_;

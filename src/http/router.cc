@@ -1,5 +1,6 @@
 #include "http/router.h"
 
+#include <charconv>
 #include <chrono>
 
 #include "base/ids.h"
@@ -21,22 +22,25 @@ bool is_request_id(std::string_view text) {
 }
 
 // Runs what may throw; whatever it throws becomes the answer, and what is our own fault is logged, here and
-// once.
+// once. True when nothing was thrown.
 template <class Work>
-Response guarded(const Request& request, Work work) {
+bool guard(const Request& request, Response& answer, Work work) {
   LogScope scope("request_id", request.request_id);
   try {
-    return work();
+    work();
+    return true;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::internal) log_error("http.failed", {{"detail", error.what()}});
     if (error.kind() == ErrorKind::unavailable) log_warning("http.unavailable", {{"detail", error.what()}});
-    return problem_response(error, request);
+    answer = problem_response(error, request);
+    return false;
   } catch (const std::exception& error) {
     log_error("http.failed", {{"detail", error.what()}});
   } catch (...) {
     log_error("http.failed", {{"detail", "an exception of an unknown type"}});
   }
-  return problem_response(Error(ErrorKind::internal, ""), request);
+  answer = problem_response(Error(ErrorKind::internal, ""), request);
+  return false;
 }
 
 std::string join(const std::vector<std::string>& parts) {
@@ -100,65 +104,59 @@ void Router::identify(Request& request) const {
     return;
   }
   // Random per process and counted within: unique, and cheaper than fresh random bytes for every request.
-  auto number = std::to_string(table_->next_id.fetch_add(1, std::memory_order_relaxed));
-  request.request_id = table_->id_prefix + '-' + number;
+  char number[24];
+  auto* end =
+      std::to_chars(number, number + sizeof number, table_->next_id.fetch_add(1, std::memory_order_relaxed))
+          .ptr;
+  request.request_id = table_->id_prefix;
+  request.request_id += '-';
+  request.request_id.append(number, end);
 }
 
 Router::Match Router::prepare(Request& request) const {
   identify(request);
   Match match;
   http::RouteTable::Found found;
-  bool parsed = false;
-  match.answer = guarded(request, [&] {
+  bool is_read = guard(request, match.answer, [&] {
     http::parse_target(request);
     found = table_->patterns.find(request);
-    parsed = true;
-    return Response();
   });
-  if (!parsed) return match;
+  if (!is_read) return match;
   if (found.route < 0) {
     match.answer = answer_without_route(request, std::move(found.methods));
     return match;
   }
   match.found = &routes_[static_cast<std::size_t>(found.route)];
-  bool admitted = !options_.admit;
-  if (!admitted)
-    match.answer = guarded(request, [&] {
-      options_.admit(request, match.found->is_public);
-      admitted = true;
-      return Response();
-    });
-  if (admitted) match.route = match.found;
+  bool is_admitted = guard(request, match.answer, [&] {
+    if (options_.admit) options_.admit(request, match.found->is_public);
+  });
+  if (is_admitted) match.route = match.found;
   return match;
 }
 
 Response Router::respond(const RouteHandler& route, const Request& request) const {
-  return guarded(request, [&] { return route.handle(request); });
+  Response answer;
+  guard(request, answer, [&] { answer = route.handle(request); });
+  return answer;
 }
 
 Router::Upload Router::begin_upload(const RouteHandler& route, const Request& request) const {
   Upload upload;
-  upload.refusal = guarded(request, [&] {
-    upload.sink = route.receive(request);
-    return Response();
-  });
+  guard(request, upload.refusal, [&] { upload.sink = route.receive(request); });
   return upload;
 }
 
 std::optional<Response> Router::write_upload(BodySink& sink, const Request& request,
                                              std::string_view piece) const {
-  bool written = false;
-  auto answer = guarded(request, [&] {
-    sink.write(piece);
-    written = true;
-    return Response();
-  });
-  if (written) return std::nullopt;
+  Response answer;
+  if (guard(request, answer, [&] { sink.write(piece); })) return std::nullopt;
   return answer;
 }
 
 Response Router::finish_upload(BodySink& sink, const Request& request) const {
-  return guarded(request, [&] { return sink.finish(); });
+  Response answer;
+  guard(request, answer, [&] { answer = sink.finish(); });
+  return answer;
 }
 
 Response Router::call(Request request) const {

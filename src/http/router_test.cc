@@ -36,9 +36,7 @@ class RouterTest : public testing::Test {
     return router.call(request);
   }
   static std::string header(const Response& response, std::string_view name) {
-    for (const auto& [key, value] : response.headers)
-      if (key == name) return value;
-    return "";
+    return std::string(response.headers.find(name));
   }
 
   Metrics metrics;
@@ -234,8 +232,7 @@ TEST(Response, SetReplaces) {
   Response response;
   response.set("ETag", "a");
   response.set("etag", "b");
-  ASSERT_EQ(response.headers.size(), 1u);
-  EXPECT_EQ(response.headers[0].second, "b");
+  EXPECT_EQ(response.headers.lines(), "etag: b\r\n");
 }
 
 TEST(RouterUpload, WholeUploadThroughCall) {

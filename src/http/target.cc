@@ -37,6 +37,10 @@ std::string decode_component(std::string_view text, bool plus_is_space) {
   return *std::move(decoded);
 }
 
+bool is_plain_component(std::string_view text) {
+  return text.find('%') == text.npos && text.find('\0') == text.npos && is_utf8(text);
+}
+
 void parse_target(Request& request) {
   request.path.clear();
   request.query.clear();

@@ -12,5 +12,7 @@ namespace segments::http {
 void parse_target(Request&);
 // Percent-decoded; throws Error{malformed} unless the result is UTF-8 without NUL.
 std::string decode_component(std::string_view, bool plus_is_space);
+// Decoding it as a part of the path gives the same.
+bool is_plain_component(std::string_view);
 
 }  // namespace segments::http

@@ -49,7 +49,8 @@ bool is_hidden(const AVCodecParameters& codec, const AVPacket& packet) {
 
 std::int64_t frame_duration(const AVStream& stream) {
   if (stream.avg_frame_rate.num <= 0 || stream.avg_frame_rate.den <= 0) return 1;
-  return std::max<std::int64_t>(1, av_rescale_q(1, av_inv_q(stream.avg_frame_rate), stream.time_base));
+  return std::max<std::int64_t>(1,
+                                libav().av_rescale_q(1, av_inv_q(stream.avg_frame_rate), stream.time_base));
 }
 
 // Keys after the first need no frame before them, if there are such; else those whose leading frames are left
@@ -104,7 +105,7 @@ FrameIndex index_frames(const std::string& path, Millis deadline) {
       if (!(packet->flags & AV_PKT_FLAG_DISCARD)) scan.index.packets = packets;
       if (!is_hidden(*stream->codecpar, *packet)) scan.take(*packet);
     }
-    av_packet_unref(packet.get());
+    libav().av_packet_unref(packet.get());
   }
   finish(scan);
   return std::move(scan.index);

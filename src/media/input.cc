@@ -39,12 +39,12 @@ Error too_much_memory() {
 
 std::string av_reason(int code) {
   char text[AV_ERROR_MAX_STRING_SIZE] = {};
-  av_strerror(code, text, sizeof text);
+  libav().av_strerror(code, text, sizeof text);
   return text;
 }
 
 Packet make_packet() {
-  Packet packet(av_packet_alloc());
+  Packet packet(libav().av_packet_alloc());
   if (!packet) throw std::bad_alloc();
   return packet;
 }
@@ -62,9 +62,10 @@ struct MediaInput::Source {
   AVFormatContext* format = nullptr;
 
   ~Source() {
-    avformat_close_input(&format);
-    if (io) av_freep(&io->buffer);
-    avio_context_free(&io);
+    if (format) libav().avformat_close_input(&format);
+    if (!io) return;
+    libav().av_freep(&io->buffer);
+    libav().avio_context_free(&io);
   }
 
   bool is_late() const { return deadline != 0 && steady_ms() >= deadline; }
@@ -143,11 +144,11 @@ AVFormatContext* MediaInput::get() const {
 
 void MediaInput::open() {
   // libav would write to our standard error, a line for every oddity of a stranger's file.
-  av_log_set_level(AV_LOG_QUIET);
-  auto* buffer = static_cast<unsigned char*>(av_malloc(buffer_size));
+  libav().av_log_set_level(AV_LOG_QUIET);
+  auto* buffer = static_cast<unsigned char*>(libav().av_malloc(buffer_size));
   source_->io =
-      avio_alloc_context(buffer, buffer_size, 0, source_.get(), Source::read, nullptr, Source::seek);
-  source_->format = avformat_alloc_context();
+      libav().avio_alloc_context(buffer, buffer_size, 0, source_.get(), Source::read, nullptr, Source::seek);
+  source_->format = libav().avformat_alloc_context();
   if (!buffer || !source_->io || !source_->format) throw std::bad_alloc();
   AVFormatContext* format = source_->format;
   format->pb = source_->io;
@@ -157,11 +158,11 @@ void MediaInput::open() {
   format->max_analyze_duration = 5 * AV_TIME_BASE;
   format->max_streams = 100;
   AVDictionary* options = nullptr;
-  av_dict_set(&options, "format_whitelist", taken_formats, 0);
-  av_dict_set(&options, "protocol_whitelist", "none", 0);
+  libav().av_dict_set(&options, "format_whitelist", taken_formats, 0);
+  libav().av_dict_set(&options, "protocol_whitelist", "none", 0);
   // On failure it frees the context and sets the pointer to null.
-  int code = avformat_open_input(&source_->format, nullptr, nullptr, &options);
-  av_dict_free(&options);
+  int code = libav().avformat_open_input(&source_->format, nullptr, nullptr, &options);
+  libav().av_dict_free(&options);
   check(code);
   // Some containers have no header: their streams show themselves as packets are read.
   bool lacks_header = source_->format->ctx_flags & AVFMTCTX_NOHEADER;
@@ -181,11 +182,11 @@ void MediaInput::check(int code) const {
 }
 
 void MediaInput::find_stream_info() {
-  check(avformat_find_stream_info(source_->format, nullptr));
+  check(libav().avformat_find_stream_info(source_->format, nullptr));
 }
 
 bool MediaInput::read(AVPacket* packet) {
-  int code = av_read_frame(source_->format, packet);
+  int code = libav().av_read_frame(source_->format, packet);
   if (source_->failure) std::rethrow_exception(source_->failure);
   if (code < 0 && source_->is_late()) throw too_slow();
   // Not the file's end: what follows would be lost without a word.

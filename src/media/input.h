@@ -8,11 +8,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
-
-extern "C" {
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
-}
+#include "media/libav.h"
 
 namespace segments {
 
@@ -28,7 +24,7 @@ Error too_much_memory();  // Error{too_large}
 std::string av_reason(int code);
 
 struct PacketDeleter {
-  void operator()(AVPacket* packet) const { av_packet_free(&packet); }
+  void operator()(AVPacket* packet) const { libav().av_packet_free(&packet); }
 };
 using Packet = std::unique_ptr<AVPacket, PacketDeleter>;
 Packet make_packet();

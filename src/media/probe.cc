@@ -7,10 +7,6 @@
 
 #include "media/input.h"
 
-extern "C" {
-#include <libavutil/display.h>
-}
-
 namespace segments {
 
 namespace {
@@ -26,9 +22,9 @@ double seconds(std::int64_t ticks, AVRational base) {
 
 int clockwise_rotation(const AVStream* stream) {
   std::size_t size = 0;
-  const auto* matrix = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+  const auto* matrix = libav().av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
   if (!matrix || size < 9 * sizeof(std::int32_t)) return 0;
-  double counterclockwise = av_display_rotation_get(reinterpret_cast<const std::int32_t*>(matrix));
+  double counterclockwise = libav().av_display_rotation_get(reinterpret_cast<const std::int32_t*>(matrix));
   if (!std::isfinite(counterclockwise)) return 0;
   int degrees = static_cast<int>(std::lround(-counterclockwise)) % 360;
   return degrees < 0 ? degrees + 360 : degrees;
@@ -60,7 +56,7 @@ std::pair<double, double> measure(MediaInput& input, int chosen) {
         last = std::max(last, end);
       }
     }
-    av_packet_unref(packet.get());
+    libav().av_packet_unref(packet.get());
   }
   if (left <= 0) return {0, 0};
   return {std::max(0.0, last - first), last_of_all};
@@ -68,7 +64,7 @@ std::pair<double, double> measure(MediaInput& input, int chosen) {
 
 void describe_video(const AVStream* stream, MediaInfo& info) {
   info.has_video = true;
-  info.video_codec = avcodec_get_name(stream->codecpar->codec_id);
+  info.video_codec = libav().avcodec_get_name(stream->codecpar->codec_id);
   info.width = stream->codecpar->width;
   info.height = stream->codecpar->height;
   info.rotation = clockwise_rotation(stream);
@@ -88,7 +84,7 @@ MediaInfo describe_input(MediaInput& input) {
   if (video >= 0) describe_video(input->streams[video], info);
   if (audio >= 0) {
     info.has_audio = true;
-    info.audio_codec = avcodec_get_name(input->streams[audio]->codecpar->codec_id);
+    info.audio_codec = libav().avcodec_get_name(input->streams[audio]->codecpar->codec_id);
   }
   if (video < 0) info.duration = seconds(input->streams[audio]->duration, input->streams[audio]->time_base);
   if (info.duration <= 0 && info.container_duration <= 0)
@@ -97,8 +93,8 @@ MediaInfo describe_input(MediaInput& input) {
   if (info.container_duration <= 0) info.container_duration = info.duration;
   info.bit_rate = input->bit_rate;
   if (info.bit_rate <= 0 && info.container_duration > 0)
-    info.bit_rate =
-        static_cast<std::int64_t>(static_cast<double>(avio_size(input->pb)) * 8 / info.container_duration);
+    info.bit_rate = static_cast<std::int64_t>(static_cast<double>(libav().avio_size(input->pb)) * 8 /
+                                              info.container_duration);
   return info;
 }
 

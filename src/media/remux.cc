@@ -41,9 +41,9 @@ bool fits_webm(AVCodecID video, AVCodecID audio) {
 }
 
 bool fits_quicktime(AVCodecID video, AVCodecID audio) {
-  const auto* format = av_guess_format("mov", nullptr, nullptr);
+  const auto* format = libav().av_guess_format("mov", nullptr, nullptr);
   auto holds = [&](AVCodecID codec) {
-    return avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1;
+    return libav().avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1;
   };
   return format && holds(video) && (audio == AV_CODEC_ID_NONE || holds(audio));
 }
@@ -80,7 +80,7 @@ class RemuxPass {
       for (auto& open : active_) {
         if (belongs(*packet, *open.piece)) open.output->write(*packet, *open.piece);
       }
-      av_packet_unref(packet.get());
+      libav().av_packet_unref(packet.get());
       finish_passed(on_done);
     }
     has_ended_ = true;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "sqlite/archive.h"
 #include "sqlite/binding.h"
+#include "sqlite/change_log.h"
 #include "sqlite/segment_rows.h"
 #include "sqlite/users.h"
 
@@ -315,22 +316,22 @@ void put_record(Connection& connection, const SegmentRecord& record) {
   SegmentRow row{.segment_ref = 0, .user_ref = user_ref, .version = record.version, .segment = segment};
   auto before = find_row(connection, segment.segment_id);
   // Another one that had the id: its history is not this one's.
-  if (before && (before->user_ref != user_ref || before->segment.created_at != segment.created_at)) {
+  if (before && (before->user_ref != user_ref || before->segment.created_at != segment.created_at ||
+                 before->segment.video_id != segment.video_id)) {
     remove_record(connection, record);
     before.reset();
   }
   if (before) {
     row.segment_ref = before->segment_ref;
-    count_segments(connection, user_ref, before->segment.segment_type, -1);
+    note_change(connection, user_ref, row.segment_ref, before->segment.segment_type, -1);
     update_row(connection, row,
-               {"video_id", "segment_type", "segment_number", "s3_key", "s3_url", "duration", "file_size",
-                "content_type", "thumbnail_url", "created_at", "updated_at", "title", "description", "tags",
+               {"segment_type", "segment_number", "s3_key", "s3_url", "duration", "file_size", "content_type",
+                "thumbnail_url", "created_at", "updated_at", "title", "description", "tags",
                 "social_media_usage", "filename", "download_count", "last_downloaded_at"});
   } else {
     insert_row(connection, row);
-    row.segment_ref = connection.last_row_id();
   }
-  count_segments(connection, user_ref, segment.segment_type, +1);
+  note_change(connection, user_ref, row.segment_ref, segment.segment_type, +1);
   connection.run("DELETE FROM \"followed_posts\" WHERE \"segment_ref\" = ?", row.segment_ref);
   for (const auto& one : record.followed)
     connection.run(
@@ -378,7 +379,7 @@ void remove_record(Connection& connection, const SegmentRecord& record) {
   auto row = find_row(connection, record.segment.segment_id);
   if (!row) return;
   remove_row(connection, *row);
-  count_segments(connection, row->user_ref, row->segment.segment_type, -1);
+  note_change(connection, row->user_ref, row->segment_ref, row->segment.segment_type, -1);
 }
 
 void remove_record(Connection& connection, const RequestRecord& record) {

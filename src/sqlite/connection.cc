@@ -100,6 +100,13 @@ void Statement::bind_copy(int parameter, std::string_view value) {
                             SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 
+void Statement::bind_bytes(int parameter, std::string_view value) {
+  check(sqlite3_bind_blob64(statement_, parameter, value.data(), value.size(), SQLITE_STATIC));
+}
+void Statement::reset() {
+  sqlite3_reset(statement_);
+}
+
 bool Statement::step() {
   int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
@@ -125,6 +132,11 @@ std::string_view Statement::text(int column) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
   if (!text) return {};
   return {text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+std::string_view Statement::bytes(int column) {
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+  return {bytes, bytes ? static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)) : 0};
 }
 
 std::string Statement::plan() {

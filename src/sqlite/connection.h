@@ -22,6 +22,34 @@ namespace segments::sqlite {
 
 class Connection;
 
+// What the changes of the transaction under way leave to be written at its end, once for all of them.
+struct Notes {
+  // A segment was changed, and the count of its type by so many.
+  struct Change {
+    std::int64_t user_ref = 0;
+    std::int64_t segment_ref = 0;
+    int type = 0;  // of SegmentType
+    int count = 0;
+  };
+  struct Event {
+    std::int64_t user_ref = 0;
+    std::int64_t at = 0;
+    std::string type, data;
+  };
+  std::vector<Change> changes;
+  std::vector<Event> events;
+
+  struct Mark {
+    std::size_t changes, events;
+  };
+  Mark mark() const { return {changes.size(), events.size()}; }
+  void undo_to(const Mark& mark) {
+    changes.resize(mark.changes);
+    events.resize(mark.events);
+  }
+  bool empty() const { return changes.empty() && events.empty(); }
+};
+
 // A prepared statement in use; given back to its connection's cache at the end of its scope. Parameters count
 // from 1, columns from 0. Texts that are bound must live until the statement ends.
 class Statement {
@@ -37,6 +65,7 @@ class Statement {
   void bind(int parameter, double);
   void bind(int parameter, std::string_view);
   void bind_copy(int parameter, std::string_view);  // of a text that does not live long enough
+  void bind_bytes(int parameter, std::string_view);
   template <class T>
   void bind(int parameter, const std::optional<T>& value) {
     if (value)
@@ -58,7 +87,9 @@ class Statement {
   std::int64_t integer(int column);
   double number(int column);
   std::string_view text(int column);  // until the next step
-  std::string plan();                 // of EXPLAIN QUERY PLAN, for tests
+  std::string_view bytes(int column);
+  void reset();        // to be bound and run anew
+  std::string plan();  // of EXPLAIN QUERY PLAN, for tests
 
  private:
   template <class T>
@@ -90,6 +121,11 @@ struct ConnectionOptions {
 };
 
 class Connection {
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
+  };
+
  public:
   explicit Connection(const ConnectionOptions&);
   ~Connection();
@@ -108,6 +144,13 @@ class Connection {
   std::optional<std::int64_t> find_integer(std::string_view sql);  // first column of the first row
   std::int64_t last_row_id();
   bool in_transaction();
+  // See change_log.h. Where nobody is there to write them at the end, each is written at once.
+  Notes& notes() { return notes_; }
+  // Numbers by text that are the same for good once they are committed. What is undone takes them with it.
+  using Numbers = std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>>;
+  Numbers& numbers() { return numbers_; }
+  bool keeps_notes() const { return keeps_notes_; }
+  void keep_notes() { keeps_notes_ = true; }
   sqlite3* handle() { return handle_; }
   const std::filesystem::path& file() const { return file_; }
 
@@ -116,10 +159,6 @@ class Connection {
   int busy_timeout_ms() const { return busy_timeout_ms_; }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-  };
   struct Prepared {
     sqlite3_stmt* statement = nullptr;
     bool in_use = false;
@@ -129,6 +168,9 @@ class Connection {
   std::filesystem::path file_;
   int busy_timeout_ms_;
   sqlite3* handle_ = nullptr;
+  Notes notes_;
+  Numbers numbers_;
+  bool keeps_notes_ = false;
   std::unordered_map<std::string, Prepared, Hash, std::equal_to<>> statements_;
 };
 

@@ -63,6 +63,8 @@ class Database {
     return f(*reader.connection);
   }
 
+  // Called on the writer's thread inside each transaction that has notes. Set before the first write.
+  void before_commit(std::function<void(Connection&)> f) { writer_->before_commit(std::move(f)); }
   // Called on the writer's thread after each commit; it must not block. Set before the first write.
   void after_commit(std::function<void()> f) { writer_->after_commit(std::move(f)); }
   // A connection of the caller's own, for reading.

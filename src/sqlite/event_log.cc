@@ -12,8 +12,12 @@ namespace {
 
 // Commits of other processes are found by asking; PRAGMA data_version costs about a microsecond.
 constexpr auto look_every = std::chrono::milliseconds(50);
+// Under load commits come by the hundred a second: what each brings goes out together with what the next ones
+// do.
+constexpr auto look_again_after = std::chrono::milliseconds(5);
 // Removing a week's events in one transaction would hold up every writer.
 constexpr std::int64_t removed_at_once = 1'000;
+constexpr std::size_t rows_at_once = 16;
 
 constexpr std::string_view select_event =
     "SELECT e.\"id\", e.\"type\", u.\"user_id\", e.\"job_id\", e.\"data\", e.\"at\" FROM \"events\" e "
@@ -37,7 +41,38 @@ std::int64_t newest_id(Connection& connection) {
 
 }  // namespace
 
+void note_event(Connection& connection, std::int64_t user_ref, Event&& event) {
+  connection.notes().events.push_back({user_ref, event.at, std::move(event.type), std::move(event.data)});
+  if (!connection.keeps_notes()) write_noted_events(connection);
+}
+
+// Several rows a statement: AUTOINCREMENT reads and writes its own table once for each statement.
+void write_noted_events(Connection& connection) {
+  static const auto insert_rows = [](std::size_t rows) {
+    std::string sql = "INSERT INTO \"events\" (\"user_ref\", \"at\", \"type\", \"data\") VALUES (?, ?, ?, ?)";
+    for (std::size_t row = 1; row < rows; ++row) sql += ", (?, ?, ?, ?)";
+    return sql;
+  };
+  static const std::string one = insert_rows(1), many = insert_rows(rows_at_once);
+  auto& events = connection.notes().events;
+  for (std::size_t begin = 0; begin < events.size();) {
+    const std::size_t rows = events.size() - begin >= rows_at_once ? rows_at_once : 1;
+    auto insert = connection.prepare(rows == 1 ? one : many);
+    int parameter = 0;
+    for (const auto end = begin + rows; begin < end; ++begin) {
+      const auto& event = events[begin];
+      insert.bind(++parameter, event.user_ref);
+      insert.bind(++parameter, event.at);
+      insert.bind(++parameter, std::string_view(event.type));
+      insert.bind(++parameter, std::string_view(event.data));
+    }
+    insert.run();
+  }
+  events.clear();
+}
+
 std::int64_t append_event(Connection& connection, std::int64_t user_ref, const Event& event) {
+  write_noted_events(connection);
   connection.run(
       "INSERT INTO \"events\" (\"user_ref\", \"at\", \"type\", \"job_id\", \"data\") VALUES (?, ?, ?, ?, ?)",
       user_ref, event.at, event.type, event.job_id, event.data);
@@ -169,6 +204,7 @@ void SqliteEventLog::watch(const std::function<void()>& notify) {
     }
     if (is_new) notify();
     lock.lock();
+    wake_.wait_for(lock, look_again_after, [this] { return !is_watching_; });
     wake_.wait_for(lock, look_every, [this] { return !is_watching_ || has_committed_; });
   }
 }

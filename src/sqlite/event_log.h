@@ -10,7 +10,10 @@
 
 namespace segments::sqlite {
 
-// Inside the caller's transaction; the event's id.
+// Inside the caller's transaction, whose end appends the event after those noted before. Of no job.
+void note_event(Connection&, std::int64_t user_ref, Event&&);
+void write_noted_events(Connection&);
+// The same at once; the event's id.
 std::int64_t append_event(Connection&, std::int64_t user_ref, const Event&);
 
 class SqliteEventLog : public EventLog {

@@ -7,6 +7,7 @@
 #include "model/video.h"
 #include "sqlite/archive.h"
 #include "sqlite/binding.h"
+#include "sqlite/change_log.h"
 #include "sqlite/followed_posts.h"
 #include "sqlite/segment_queries.h"
 #include "sqlite/users.h"
@@ -93,12 +94,29 @@ void keep_owners_of_removed_videos(Connection& connection) {
       "ALTER TABLE \"owned_removals\" RENAME TO \"removed_videos\";");
 }
 
+// Every row stood in eleven indexes, and each of them cost a creation as much as the row. What lists sort and
+// filter by is held in memory where it is asked for (library.h). The ids that this program gives begin with
+// their video's; those of any other form are named in a table of their own.
+void find_by_fewer_indexes(Connection& connection) {
+  boost::mp11::mp_for_each<boost::describe::describe_enumerators<SegmentOrder>>([&](auto order) {
+    if (order.value != SegmentOrder::created_at)
+      connection.run_script("DROP INDEX IF EXISTS \"" + order_index(order.value) + "\"");
+  });
+  connection.run_script(
+      "CREATE TABLE \"segments_with_other_ids\" (\"video_id\" TEXT NOT NULL, \"segment_ref\" INTEGER NOT "
+      "NULL, "
+      "PRIMARY KEY (\"video_id\", \"segment_ref\")) WITHOUT ROWID;"
+      "INSERT INTO \"segments_with_other_ids\" SELECT \"video_id\", \"segment_ref\" FROM \"segments\" WHERE "
+      "substr(\"segment_id\", 1, length(\"video_id\") + 5) <> 'seg_' || \"video_id\" || '_';"
+      "DROP INDEX IF EXISTS \"segments_by_video\";");
+}
+
 }  // namespace
 
 const Schema& store_schema() {
   static const Schema schema{.application_id = 0x5365676d,
                              .steps = {make_tables, keep_owners_of_removed_videos, make_followed_posts,
-                                       make_archive_tables}};
+                                       make_archive_tables, make_change_log, find_by_fewer_indexes}};
   return schema;
 }
 

@@ -35,12 +35,7 @@ bool has_string(std::string_view json, std::string_view wanted) {
 }
 
 void has_tags(sqlite3_context* context, int, sqlite3_value** arguments) {
-  auto tags = text_of(arguments[0]);
-  auto all_wanted = text_of(arguments[1]);
-  bool has_all = true;
-  for (auto wanted = next_string(all_wanted); has_all && !wanted.empty(); wanted = next_string(all_wanted))
-    has_all = has_string(tags, wanted);
-  sqlite3_result_int(context, has_all);
+  sqlite3_result_int(context, has_all_tags(text_of(arguments[0]), text_of(arguments[1])));
 }
 
 void matches(sqlite3_context* context, int count, sqlite3_value** arguments) {
@@ -66,6 +61,12 @@ void add_function(Connection& connection, const char* name, int arguments,
 }
 
 }  // namespace
+
+bool has_all_tags(std::string_view tags, std::string_view wanted) {
+  for (auto tag = next_string(wanted); !tag.empty(); tag = next_string(wanted))
+    if (!has_string(tags, tag)) return false;
+  return true;
+}
 
 void add_segment_functions(Connection& connection) {
   add_function(connection, "has_tags", 2, has_tags);

@@ -3,10 +3,13 @@
 // has folded.
 #pragma once
 
+#include <string_view>
+
 #include "sqlite/connection.h"
 
 namespace segments::sqlite {
 
 void add_segment_functions(Connection&);
+bool has_all_tags(std::string_view tags, std::string_view wanted);
 
 }  // namespace segments::sqlite

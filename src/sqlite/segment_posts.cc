@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "model/following.h"
 #include "sqlite/binding.h"
+#include "sqlite/change_log.h"
 #include "sqlite/event_log.h"
 #include "sqlite/followed_posts.h"
 #include "sqlite/segment_store.h"
@@ -30,8 +31,8 @@ void put_posts(Connection& connection, SegmentRow& row) {
   row.segment.updated_at = now_text();
   update_row(connection, row, {"social_media_usage", "updated_at"});
   follow_posts(connection, row);
-  raise_revision(connection, row.user_ref);
-  append_segment_event(connection, row, "segment.updated");
+  note_change(connection, row.user_ref, row.segment_ref);
+  note_segment_event(connection, row, "segment.updated");
 }
 
 // What was not known of the post until now. False when there is nothing new.
@@ -91,8 +92,8 @@ bool SqliteSegmentStore::add_reading(std::string_view segment_id, SocialMediaPla
     apply_reading(*post, reading);
     update_row(connection, *row, {"social_media_usage"});
     follow_reading(connection, *row, *post, parse_time(reading.read_at).value_or(now_ms()));
-    append_event(connection, row->user_ref,
-                 make_synced_event(row->segment, platform, post_id, reading, now_ms()));
+    note_event(connection, row->user_ref,
+               make_synced_event(row->segment, platform, post_id, reading, now_ms()));
     return true;
   });
 }

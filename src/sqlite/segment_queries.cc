@@ -15,23 +15,19 @@ struct Filter {
   const char* column;
   const char* after;
   std::vector<Value> values;
-  std::optional<SegmentOrder> range_of;  // the order whose index holds what matches side by side
 };
 
 std::vector<Filter> filters_of(const SegmentQuery& query) {
   std::vector<Filter> filters;
-  auto add = [&](const char* before, const char* column, const char* after, std::vector<Value> values,
-                 std::optional<SegmentOrder> range_of = std::nullopt) {
-    filters.push_back({before, column, after, std::move(values), range_of});
+  auto add = [&](const char* before, const char* column, const char* after, std::vector<Value> values) {
+    filters.push_back({before, column, after, std::move(values)});
   };
-  if (query.video_id) add("", "video_id", " = ?", {*query.video_id});
   if (query.segment_type) add("", "segment_type", " = ?", {std::string(name_of(*query.segment_type))});
-  if (query.min_duration) add("", "duration", " >= ?", {*query.min_duration}, SegmentOrder::duration);
-  if (query.max_duration) add("", "duration", " <= ?", {*query.max_duration}, SegmentOrder::duration);
-  if (query.min_downloads)
-    add("", "download_count", " >= ?", {*query.min_downloads}, SegmentOrder::download_count);
-  if (query.created_after) add("", "created_at", " >= ?", {*query.created_after}, SegmentOrder::created_at);
-  if (query.created_before) add("", "created_at", " < ?", {*query.created_before}, SegmentOrder::created_at);
+  if (query.min_duration) add("", "duration", " >= ?", {*query.min_duration});
+  if (query.max_duration) add("", "duration", " <= ?", {*query.max_duration});
+  if (query.min_downloads) add("", "download_count", " >= ?", {*query.min_downloads});
+  if (query.created_after) add("", "created_at", " >= ?", {*query.created_after});
+  if (query.created_before) add("", "created_at", " < ?", {*query.created_before});
   if (query.has_social_media) add("", "platforms", *query.has_social_media ? " <> 0" : " = 0", {});
   if (query.platform)
     add("(", "platforms", " & ?) <> 0", {std::int64_t{1} << static_cast<int>(*query.platform)});
@@ -40,29 +36,30 @@ std::vector<Filter> filters_of(const SegmentQuery& query) {
   return filters;
 }
 
-// A column with a + before it is not looked up in an index.
-void append_filters(Sql& sql, const SegmentQuery& query, std::optional<SegmentOrder> by_index) {
+void append_filters(Sql& sql, const SegmentQuery& query) {
   for (auto& filter : filters_of(query)) {
-    bool may_use_index =
-        filter.range_of ? filter.range_of == by_index : std::string_view(filter.column) == "video_id";
-    sql.text.append(" AND ").append(filter.before).append(may_use_index ? "\"" : "+\"");
+    sql.text.append(" AND ").append(filter.before).append("\"");
     sql.text.append(filter.column).append("\"").append(filter.after);
     for (auto& value : filter.values) sql.values.push_back(std::move(value));
   }
 }
 
-// The index that serves a range among the filters.
-std::optional<SegmentOrder> range_of(const SegmentQuery& query) {
-  for (const auto& filter : filters_of(query))
-    if (filter.range_of) return filter.range_of;
-  return std::nullopt;
+// A video's rows are few: they are found by the video, whatever else is asked. A column with a + before it is
+// not looked up in an index.
+Sql select_from_rows(const std::string& columns, const SegmentQuery& query, std::int64_t user_ref) {
+  Sql sql{"SELECT " + columns + " FROM \"segments\"", {}};
+  if (query.video_id) {
+    sql.text += " WHERE \"segment_ref\" IN (" + select_rows_of_video(1) + ") AND +\"user_ref\" = ?";
+    for (auto& value : video_values(*query.video_id)) sql.values.push_back(value);
+  } else {
+    sql.text += " INDEXED BY \"" + order_index(SegmentOrder::created_at) + "\" WHERE \"user_ref\" = ?";
+  }
+  sql.values.push_back(user_ref);
+  append_filters(sql, query);
+  return sql;
 }
 
-// A video's rows are few: they are found by the video, whatever else is asked.
-std::string from_rows_of(const SegmentQuery& query, SegmentOrder by_index) {
-  if (query.video_id) return " FROM \"segments\" INDEXED BY \"segments_by_video\" WHERE +\"user_ref\" = ?";
-  return " FROM \"segments\" INDEXED BY \"" + order_index(by_index) + "\" WHERE \"user_ref\" = ?";
-}
+}  // namespace
 
 // Numbers are compared as numbers: 9 stands before 10.
 Value key_of(const SegmentPosition& position, SegmentOrder order) {
@@ -84,8 +81,6 @@ Value key_of(const SegmentPosition& position, SegmentOrder order) {
                 {{"cursor", "format", "The cursor does not belong to this order."}});
   return *key;
 }
-
-}  // namespace
 
 std::string order_column(SegmentOrder order) {
   switch (order) {
@@ -111,42 +106,37 @@ Statement Sql::prepare(Connection& connection) const {
   return statement;
 }
 
+std::string select_rows_of_video(int parameter) {
+  const std::string from = "?" + std::to_string(parameter), to = "?" + std::to_string(parameter + 1),
+                    video = "?" + std::to_string(parameter + 2);
+  return "SELECT \"segment_ref\" FROM \"segments\" INDEXED BY \"segments_by_id\" WHERE \"segment_id\" > " +
+         from + " AND \"segment_id\" < " + to + " AND \"video_id\" = " + video +
+         " UNION ALL SELECT \"segment_ref\" FROM \"segments_with_other_ids\" WHERE \"video_id\" = " + video;
+}
+
+std::array<std::string, 3> video_values(std::string_view video_id) {
+  auto from = make_segment_id(video_id, "");
+  auto to = from;
+  ++to.back();
+  return {std::move(from), std::move(to), std::string(video_id)};
+}
+
 bool is_counted(const SegmentQuery& query) {
-  return std::ranges::all_of(filters_of(query), [](const Filter& filter) {
+  return !query.video_id && std::ranges::all_of(filters_of(query), [](const Filter& filter) {
     return std::string_view(filter.column) == "segment_type";
   });
 }
 
 Sql make_match(const SegmentQuery& query, std::int64_t user_ref) {
-  auto range = range_of(query);
-  Sql sql{"SELECT \"segment_ref\"" + from_rows_of(query, range.value_or(SegmentOrder::created_at)),
-          {user_ref}};
-  append_filters(sql, query, query.video_id ? std::nullopt : range);
-  return sql;
+  return select_from_rows("\"segment_ref\"", query, user_ref);
 }
 
-namespace {
-
-Sql select_matching(const SegmentQuery& query, std::int64_t user_ref, const Matching& matching,
-                    std::int64_t all) {
-  const std::string select = "SELECT " + column_names<Segment>();
+Sql make_page(const SegmentQuery& query, std::int64_t user_ref, const Matching& matching) {
+  Sql sql = select_from_rows(column_names<Segment>(), query, user_ref);
   if (!matching.few.empty())
-    return {select + " FROM \"segments\" WHERE \"segment_ref\" IN (SELECT \"value\" FROM json_each(?))",
-            {encode(matching.few)}};
-  auto range = range_of(query);
-  // Walking the order's index visits about all / count rows for each one of the page; reading what matches by
-  // the index of its range, and sorting that, visits `count`.
-  bool sorts = range && matching.count * matching.count < all * query.limit;
-  SegmentOrder by_index = sorts ? *range : query.sort_by;
-  Sql sql{select + from_rows_of(query, by_index), {user_ref}};
-  append_filters(sql, query, query.video_id ? std::nullopt : std::optional(by_index));
-  return sql;
-}
-
-}  // namespace
-
-Sql make_page(const SegmentQuery& query, std::int64_t user_ref, const Matching& matching, std::int64_t all) {
-  Sql sql = select_matching(query, user_ref, matching, all);
+    sql = {"SELECT " + column_names<Segment>() +
+               " FROM \"segments\" WHERE \"segment_ref\" IN (SELECT \"value\" FROM json_each(?))",
+           {encode(matching.few)}};
   const std::string column = "\"" + order_column(query.sort_by) + "\"";
   if (query.after) {
     sql.text += " AND (" + column + ", \"segment_id\") " + (query.descending ? "<" : ">") + " (?, ?)";
@@ -161,7 +151,7 @@ Sql make_page(const SegmentQuery& query, std::int64_t user_ref, const Matching& 
 }
 
 std::string make_filter_key(const SegmentQuery& query) {
-  std::string key;
+  std::string key = query.video_id ? encode(*query.video_id) : "";
   for (const auto& filter : filters_of(query)) {
     key.append(filter.before).append(filter.column).append(filter.after);
     for (const auto& value : filter.values) std::visit([&](const auto& v) { encode(key, v); }, value);

@@ -1,8 +1,11 @@
-// A list of segments as SQL. Every order has an index that begins with the user and ends with the segment's
-// id, so that a page without filters is read from it as it stands, wherever it begins.
+// A list of segments as SQL. Rows are found by their video, or in the order in which they were created, which
+// alone has an index; other orders sort what the filters leave. It serves first pages, videos, and whoever's
+// library is too large to be held in memory (library.h).
 #pragma once
 
+#include <array>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -33,11 +36,17 @@ struct Matching {
 };
 constexpr std::size_t most_few = 500;
 
+// The segment_ref of the rows of a video; its parameters, from `parameter` on, are what video_values() gives.
+std::string select_rows_of_video(int parameter);
+std::array<std::string, 3> video_values(std::string_view video_id);
+
 // The segment_ref of every row that matches the filters.
 Sql make_match(const SegmentQuery&, std::int64_t user_ref);
-// The columns of the page's segments and of one more, which tells that there is a next page. `matching` of
-// the user's `all` rows match the filters. Throws Error{invalid} when the position is not one of this order.
-Sql make_page(const SegmentQuery&, std::int64_t user_ref, const Matching& matching, std::int64_t all);
+// The columns of the page's segments and of one more, which tells that there is a next page. Throws
+// Error{invalid} when the position is not one of this order.
+Sql make_page(const SegmentQuery&, std::int64_t user_ref, const Matching&);
+// The position's key as its order compares it. Throws the same.
+Value key_of(const SegmentPosition&, SegmentOrder);
 // The filters as text: equal for queries that match the same rows.
 std::string make_filter_key(const SegmentQuery&);
 

@@ -18,6 +18,11 @@ std::int64_t platforms_of(const Segment& segment) {
   return platforms;
 }
 
+// Whether the row is found among its video's by its id alone.
+bool is_named_by_video(const Segment& segment) {
+  return segment.segment_id.starts_with(make_segment_id(segment.video_id, ""));
+}
+
 bool has(std::initializer_list<std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
@@ -44,7 +49,7 @@ std::optional<SegmentRow> find_row_of(Connection& connection, std::string_view s
   return row;
 }
 
-bool insert_row(Connection& connection, const SegmentRow& row) {
+bool insert_row(Connection& connection, SegmentRow& row) {
   static const std::string sql =
       "INSERT INTO \"segments\" (\"user_ref\", \"version\", \"platforms\", \"name_key\", \"title_key\", "
       "\"filename_key\", " +
@@ -57,7 +62,12 @@ bool insert_row(Connection& connection, const SegmentRow& row) {
   auto insert = connection.prepare(sql);
   insert.with(row.user_ref, row.version, platforms_of(segment), name_key, title_key, filename_key);
   bind_columns(insert, 7, segment);
-  return insert.run() == 1;
+  if (insert.run() == 0) return false;
+  row.segment_ref = connection.last_row_id();
+  if (!is_named_by_video(segment))
+    connection.run("INSERT INTO \"segments_with_other_ids\" (\"video_id\", \"segment_ref\") VALUES (?, ?)",
+                   segment.video_id, row.segment_ref);
+  return true;
 }
 
 void update_row(Connection& connection, const SegmentRow& row,
@@ -97,6 +107,9 @@ void remove_row(Connection& connection, const SegmentRow& row) {
   unfollow_segment(connection, row.segment_ref);
   forget_foreign_attributes(connection, "segment", row.segment.segment_id);
   connection.run("DELETE FROM \"history\" WHERE \"segment_ref\" = ?", row.segment_ref);
+  if (!is_named_by_video(row.segment))
+    connection.run("DELETE FROM \"segments_with_other_ids\" WHERE \"video_id\" = ? AND \"segment_ref\" = ?",
+                   row.segment.video_id, row.segment_ref);
   connection.run("DELETE FROM \"segments\" WHERE \"segment_ref\" = ?", row.segment_ref);
 }
 

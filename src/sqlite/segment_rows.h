@@ -20,8 +20,8 @@ struct SegmentRow {
 std::optional<SegmentRow> find_row(Connection&, std::string_view segment_id);
 // The same; another user's is absent. "" is any user.
 std::optional<SegmentRow> find_row_of(Connection&, std::string_view segment_id, std::string_view user_id);
-// False when the id is taken.
-bool insert_row(Connection&, const SegmentRow&);
+// Gives the row its segment_ref. False when the id is taken.
+bool insert_row(Connection&, SegmentRow&);
 // Writes the version and these members (and what is derived from them); the others stay as they are stored.
 void update_row(Connection&, const SegmentRow&, std::initializer_list<std::string_view> members);
 void remove_row(Connection&, const SegmentRow&);  // with its history

@@ -1,14 +1,12 @@
 #include "sqlite/segment_store.h"
 
-#include <chrono>
-
 #include "base/error.h"
 #include "base/time.h"
 #include "sqlite/binding.h"
+#include "sqlite/change_log.h"
 #include "sqlite/event_log.h"
 #include "sqlite/followed_posts.h"
 #include "sqlite/idempotency.h"
-#include "sqlite/segment_queries.h"
 #include "sqlite/users.h"
 #include "store/segment_event.h"
 
@@ -25,22 +23,20 @@ void check_version(const SegmentRow& row, std::optional<std::int64_t> if_version
 std::optional<SegmentRow> create_row(Connection& connection, const Segment& segment, std::int64_t user_ref) {
   SegmentRow row{.segment_ref = 0, .user_ref = user_ref, .version = 1, .segment = segment};
   if (!insert_row(connection, row)) return std::nullopt;
-  if (!segment.social_media_usage.empty()) {
-    row.segment_ref = connection.last_row_id();
-    follow_posts(connection, row);
-  }
-  count_segments(connection, user_ref, segment.segment_type, +1);
-  append_segment_event(connection, row, "segment.created");
+  if (!segment.social_media_usage.empty()) follow_posts(connection, row);
+  note_change(connection, user_ref, row.segment_ref, segment.segment_type, +1);
+  note_segment_event(connection, row, "segment.created");
   return row;
 }
 
 }  // namespace
 
-void append_segment_event(Connection& connection, const SegmentRow& row, const char* type) {
-  append_event(connection, row.user_ref, make_segment_event(row.segment, type, now_ms()));
+void note_segment_event(Connection& connection, const SegmentRow& row, const char* type) {
+  note_event(connection, row.user_ref, make_segment_event(row.segment, type, now_ms()));
 }
 
-SqliteSegmentStore::SqliteSegmentStore(Database& database, Metrics* metrics) : database_(database) {
+SqliteSegmentStore::SqliteSegmentStore(Database& database, std::size_t library_bytes, Metrics* metrics)
+    : database_(database), libraries_(library_bytes) {
   if (!metrics) return;
   boost::mp11::mp_for_each<boost::describe::describe_enumerators<SegmentOrder>>([&](auto order) {
     list_seconds_[static_cast<std::size_t>(order.value)] =
@@ -76,7 +72,7 @@ CreateOutcome SqliteSegmentStore::create_segment(const Segment& segment,
     if (!user_ref) user_ref = find_or_make_user(connection, segment.user_id);
     auto row = create_row(connection, segment, *user_ref);
     if (!row) return {.kind = Kind::taken, .segment = {}};
-    if (!owner) claim(connection, segment.video_id, *user_ref);
+    if (!owner) claim_free(connection, segment.video_id, *user_ref);
     if (key) keep_request(connection, *key, segment, now_ms());
     return {.kind = Kind::created, .segment = {std::move(row->segment), row->version}};
   });
@@ -100,9 +96,9 @@ MediaOutcome SqliteSegmentStore::put_segment_from_media(const Segment& segment) 
     update_row(connection, *row,
                {"segment_type", "segment_number", "s3_key", "s3_url", "duration", "file_size", "content_type",
                 "thumbnail_url", "filename", "updated_at"});
-    count_segments(connection, user_ref, type_before, -1);
-    count_segments(connection, user_ref, segment.segment_type, +1);
-    append_segment_event(connection, *row, "segment.updated");
+    note_change(connection, user_ref, row->segment_ref, type_before, -1);
+    note_change(connection, user_ref, row->segment_ref, segment.segment_type, +1);
+    note_segment_event(connection, *row, "segment.updated");
     return MediaOutcome::changed;
   });
 }
@@ -122,8 +118,8 @@ std::optional<VersionedSegment> SqliteSegmentStore::update_segment(
     row->segment.updated_at = updated_at;
     row->version += 1;
     update_row(connection, *row, {"title", "description", "tags", "updated_at"});
-    raise_revision(connection, row->user_ref);
-    append_segment_event(connection, *row, "segment.updated");
+    note_change(connection, row->user_ref, row->segment_ref);
+    note_segment_event(connection, *row, "segment.updated");
     return VersionedSegment{std::move(row->segment), row->version};
   });
 }
@@ -136,71 +132,9 @@ std::optional<Segment> SqliteSegmentStore::remove_segment(std::string_view segme
     if (!row) return std::nullopt;
     check_version(*row, if_version);
     remove_row(connection, *row);
-    count_segments(connection, row->user_ref, row->segment.segment_type, -1);
-    append_segment_event(connection, *row, "segment.deleted");
+    note_change(connection, row->user_ref, row->segment_ref, row->segment.segment_type, -1);
+    note_segment_event(connection, *row, "segment.deleted");
     return std::move(row->segment);
-  });
-}
-
-Matching SqliteSegmentStore::find_matching(Connection& connection, const SegmentQuery& query,
-                                           std::int64_t user_ref, std::int64_t revision) {
-  const std::string key = std::to_string(user_ref) + make_filter_key(query);
-  if (auto known = matches_.find_matching(key, revision)) return *known;
-  auto sql = make_match(query, user_ref);
-  auto rows = sql.prepare(connection);
-  Matching matching;
-  while (rows.step())
-    if (++matching.count <= std::int64_t{most_few}) matching.few.push_back(rows.integer(0));
-  if (matching.count > std::int64_t{most_few}) matching.few = {};
-  matches_.put_matching(key, revision, matching);
-  return matching;
-}
-
-SegmentPage SqliteSegmentStore::list_segments(std::string_view user_id, const SegmentQuery& query) {
-  auto begun = std::chrono::steady_clock::now();
-  auto page = database_.read_snapshot([&](Connection& connection) {
-    SegmentPage page;
-    const bool is_kept = is_counted(query);
-    auto user = find_counts(connection, user_id, is_kept ? query.segment_type : std::nullopt);
-    if (!user) return page;
-    Matching matching;
-    if (is_kept)
-      matching.count = user->segments;
-    else
-      matching = find_matching(connection, query, user->user_ref, user->revision);
-    page.total_count = matching.count;
-    auto sql = make_page(query, user->user_ref, matching, user->segments);
-    if (page.total_count == 0 || (!query.after && query.offset >= page.total_count)) return page;
-    auto rows = sql.prepare(connection);
-    while (rows.step()) {
-      if (std::ssize(page.segments) == query.limit) {
-        const Segment& last = page.segments.back();
-        page.next = {sort_key_of(last, query.sort_by), last.segment_id};
-        break;
-      }
-      read_columns(rows, 0, page.segments.emplace_back());
-    }
-    return page;
-  });
-  if (auto* seconds = list_seconds_[static_cast<std::size_t>(query.sort_by)])
-    seconds->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
-  return page;
-}
-
-std::vector<Segment> SqliteSegmentStore::list_video_segments(std::string_view video_id,
-                                                             std::string_view user_id,
-                                                             std::optional<SegmentType> type) {
-  return database_.read([&](Connection& connection) {
-    static const std::string sql =
-        "SELECT " + column_names<Segment>() +
-        " FROM \"segments\" INDEXED BY \"segments_by_video\" WHERE \"video_id\" = ?1 AND (?2 = '' OR "
-        "\"user_id\" = ?2) AND "
-        "(?3 IS NULL OR \"segment_type\" = ?3) ORDER BY \"segment_number\", \"segment_id\"";
-    std::vector<Segment> segments;
-    auto select = connection.prepare(sql);
-    select.with(video_id, user_id, type);
-    while (select.step()) read_columns(select, 0, segments.emplace_back());
-    return segments;
   });
 }
 
@@ -211,12 +145,12 @@ std::optional<std::int64_t> SqliteSegmentStore::count_download(std::string_view 
     auto update = connection.prepare(
         "UPDATE \"segments\" SET \"download_count\" = \"download_count\" + 1, \"last_downloaded_at\" = ?1 "
         "WHERE \"segment_id\" = ?2 AND (?3 = '' OR \"user_id\" = ?3) RETURNING \"download_count\", "
-        "\"user_ref\"");
+        "\"user_ref\", \"segment_ref\"");
     if (!update.with(at, segment_id, user_id).step()) return std::nullopt;
     auto count = update.integer(0);
-    auto user_ref = update.integer(1);
+    const auto user_ref = update.integer(1), segment_ref = update.integer(2);
     update.run();
-    raise_revision(connection, user_ref);
+    note_change(connection, user_ref, segment_ref);
     return count;
   });
 }

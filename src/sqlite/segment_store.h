@@ -5,15 +5,18 @@
 
 #include "base/metrics.h"
 #include "sqlite/database.h"
+#include "sqlite/library_shelf.h"
 #include "sqlite/match_cache.h"
 #include "sqlite/segment_rows.h"
+#include "sqlite/users.h"
 #include "store/segment_store.h"
 
 namespace segments::sqlite {
 
 class SqliteSegmentStore : public SegmentStore {
  public:
-  SqliteSegmentStore(Database&, Metrics*);
+  // `library_bytes`: for what lists sort and filter by; a user who has more is served from the file alone.
+  SqliteSegmentStore(Database&, std::size_t library_bytes, Metrics*);
 
   std::optional<VersionedSegment> find_segment(std::string_view segment_id) override;
   CreateOutcome create_segment(const Segment&, const std::optional<IdempotencyKey>&) override;
@@ -43,14 +46,17 @@ class SqliteSegmentStore : public SegmentStore {
   void put_off_posts(std::span<const DuePost>, Millis now) override;
 
  private:
-  Matching find_matching(Connection&, const SegmentQuery&, std::int64_t user_ref, std::int64_t revision);
+  SegmentPage list(std::string_view user_id, const SegmentQuery&);
+  SegmentPage list_from_file(Connection&, const SegmentQuery&, const UserCounts&);
+  Matching find_matching(Connection&, const SegmentQuery&, const UserCounts&);
 
   Database& database_;
   MatchCache matches_;
+  LibraryShelf libraries_;
   std::array<Histogram*, 8> list_seconds_{};  // by SegmentOrder
 };
 
-// Appends the event of a segment's change, inside the caller's transaction.
-void append_segment_event(Connection&, const SegmentRow&, const char* type);
+// Notes the event of a segment's change, inside the caller's transaction.
+void note_segment_event(Connection&, const SegmentRow&, const char* type);
 
 }  // namespace segments::sqlite

@@ -1,6 +1,7 @@
 #include "sqlite/stores.h"
 
 #include "sqlite/archive.h"
+#include "sqlite/change_log.h"
 #include "sqlite/database.h"
 #include "sqlite/event_log.h"
 #include "sqlite/schema.h"
@@ -26,11 +27,12 @@ sqlite::DatabaseOptions database_options(const SqliteOptions& options) {
 struct SqliteStores::Parts {
   Parts(const SqliteOptions& options, Metrics* metrics)
       : database(database_options(options), sqlite::store_schema(), metrics),
-        segments(database, metrics),
+        segments(database, static_cast<std::size_t>(options.library_mb) << 20, metrics),
         videos(database),
         events(database),
         totals(database),
         archive(database) {
+    database.before_commit(sqlite::write_notes);
     database.after_commit([this] { events.look(); });
   }
 

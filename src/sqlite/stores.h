@@ -15,7 +15,8 @@ struct SqliteOptions {
   std::filesystem::path file;    // made, with its folder, when it is absent
   int busy_timeout_ms = 15'000;  // how long a write waits for other processes before Error{unavailable}
   int cache_mb = 64;             // page cache of the writer; readers share the operating system's
-  std::int64_t max_pages = 0;    // bound of the file in pages of 4 KiB; 0: none
+  int library_mb = 128;  // for what lists sort and filter by; what a user has beyond it is read from the file
+  std::int64_t max_pages = 0;  // bound of the file in pages of 4 KiB; 0: none
 };
 
 class SqliteStores : public Stores {

@@ -6,6 +6,8 @@ namespace segments::sqlite {
 
 namespace {
 
+constexpr std::size_t most_known_users = 4'096;
+
 std::string count_column(const char* type) {
   return "\"segments_" + std::string(type) + "\"";
 }
@@ -15,13 +17,12 @@ void for_each_type(F&& f) {
   boost::mp11::mp_for_each<boost::describe::describe_enumerators<SegmentType>>(f);
 }
 
+// Of the type asked for, and of all.
 std::string select_counts(std::optional<SegmentType> type) {
   std::string sum;
-  for_each_type([&](auto t) {
-    if (type && t.value != *type) return;
-    sum += (sum.empty() ? "" : " + ") + count_column(t.name);
-  });
-  return "SELECT \"user_ref\", \"revision\", " + sum + " FROM \"users\" WHERE \"user_id\" = ?";
+  for_each_type([&](auto t) { sum += (sum.empty() ? "" : " + ") + count_column(t.name); });
+  return "SELECT \"user_ref\", \"revision\", " + (type ? count_column(name_of(*type)) : sum) + ", " + sum +
+         " FROM \"users\" WHERE \"user_id\" = ?";
 }
 
 }  // namespace
@@ -33,9 +34,15 @@ std::string segment_count_definitions() {
 }
 
 std::optional<std::int64_t> find_user(Connection& connection, std::string_view user_id) {
+  auto& known = connection.numbers();
+  if (auto found = known.find(user_id); found != known.end()) return found->second;
   auto select = connection.prepare("SELECT \"user_ref\" FROM \"users\" WHERE \"user_id\" = ?");
   if (!select.with(user_id).step()) return std::nullopt;
-  return select.integer(0);
+  const auto user_ref = select.integer(0);
+  // A user is never removed, and keeps the number.
+  if (known.size() >= most_known_users) known.clear();
+  known.emplace(user_id, user_ref);
+  return user_ref;
 }
 
 std::int64_t find_or_make_user(Connection& connection, std::string_view user_id) {
@@ -48,18 +55,23 @@ std::optional<UserCounts> find_counts(Connection& connection, std::string_view u
                                       std::optional<SegmentType> type) {
   auto select = connection.prepare(select_counts(type));
   if (!select.with(user_id).step()) return std::nullopt;
-  return UserCounts{select.integer(0), select.integer(1), select.integer(2)};
+  return UserCounts{select.integer(0), select.integer(1), select.integer(2), select.integer(3)};
 }
 
-void count_segments(Connection& connection, std::int64_t user_ref, SegmentType type, int change) {
-  std::string column = count_column(name_of(type));
-  connection.run("UPDATE \"users\" SET \"revision\" = \"revision\" + 1, " + column + " = " + column +
-                     " + ? WHERE \"user_ref\" = ?",
-                 change, user_ref);
-}
-
-void raise_revision(Connection& connection, std::int64_t user_ref) {
-  connection.run("UPDATE \"users\" SET \"revision\" = \"revision\" + 1 WHERE \"user_ref\" = ?", user_ref);
+void add_counts(Connection& connection, std::int64_t user_ref, const SegmentCounts& counts) {
+  static const std::string sql = [] {
+    std::string sums;
+    for_each_type([&](auto type) {
+      const std::string column = count_column(type.name);
+      sums += ", " + column + " = " + column + " + ?";
+    });
+    return "UPDATE \"users\" SET \"revision\" = \"revision\" + 1" + sums + " WHERE \"user_ref\" = ?";
+  }();
+  auto update = connection.prepare(sql);
+  int parameter = 0;
+  for_each_type([&](auto type) { update.bind(++parameter, counts[static_cast<std::size_t>(type.value)]); });
+  update.bind(++parameter, user_ref);
+  update.run();
 }
 
 std::optional<std::int64_t> find_claim(Connection& connection, std::string_view video_id) {
@@ -75,10 +87,14 @@ bool is_free_for(Connection& connection, std::string_view video_id, std::optiona
   return user_ref && select.integer(0) == *user_ref;
 }
 
+void claim_free(Connection& connection, std::string_view video_id, std::int64_t user_ref) {
+  connection.run("INSERT INTO \"claims\" (\"video_id\", \"user_ref\") VALUES (?, ?)", video_id, user_ref);
+}
+
 bool claim(Connection& connection, std::string_view video_id, std::int64_t user_ref) {
   if (auto owner = find_claim(connection, video_id)) return *owner == user_ref;
   if (!is_free_for(connection, video_id, user_ref)) return false;
-  connection.run("INSERT INTO \"claims\" (\"video_id\", \"user_ref\") VALUES (?, ?)", video_id, user_ref);
+  claim_free(connection, video_id, user_ref);
   return true;
 }
 

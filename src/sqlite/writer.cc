@@ -1,8 +1,12 @@
 #include "sqlite/writer.h"
 
+#include <linux/futex.h>
 #include <sqlite3.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -50,20 +54,41 @@ Writer::~Writer() {
   thread_.join();
 }
 
+void Writer::before_commit(std::function<void(Connection&)> f) {
+  std::lock_guard lock(mutex_);
+  before_commit_ = std::move(f);
+  connection_->keep_notes();
+}
+
 void Writer::after_commit(std::function<void()> f) {
   std::lock_guard lock(mutex_);
   after_commit_ = std::move(f);
 }
 
+// One call of the system lets go of all who wait for a batch; std::atomic::notify_all() does too, but its
+// wait() calls sched_yield() four times first.
+void Writer::Gate::wait() {
+  while (!is_open.load(std::memory_order_acquire))
+    ::syscall(SYS_futex, &is_open, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);
+}
+
+void Writer::Gate::open() {
+  is_open.store(1, std::memory_order_release);
+  ::syscall(SYS_futex, &is_open, FUTEX_WAKE_PRIVATE, std::numeric_limits<int>::max(), nullptr, nullptr, 0);
+}
+
 void Writer::write(Change change) {
-  Request request{std::move(change), nullptr, {}};
-  auto done = request.done.get_future();
+  Request request{std::move(change), nullptr};
+  std::shared_ptr<Gate> gate;
   {
     std::lock_guard lock(mutex_);
-    queue_.push_back(&request);
+    if (queue_.empty() || queue_.back().requests.size() >= most_per_transaction)
+      queue_.push_back({{}, std::make_shared<Gate>()});
+    queue_.back().requests.push_back(&request);
+    gate = queue_.back().gate;
   }
   wake_.notify_one();
-  done.wait();
+  gate->wait();
   if (request.error) std::rethrow_exception(request.error);
 }
 
@@ -72,37 +97,35 @@ void Writer::run() {
   for (;;) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;
-    auto end = queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), most_per_transaction));
-    Batch batch(queue_.begin(), end);
-    queue_.erase(queue_.begin(), end);
+    Waiting waiting = std::move(queue_.front());
+    queue_.pop_front();
     auto after_commit = after_commit_;
     lock.unlock();
-    commit(batch);
+    commit(waiting.requests);
     if (after_commit) after_commit();
-    // The promise is moved out first: its request lives on the stack of a caller whom set_value() lets go.
-    for (Request* request : batch) {
-      std::promise<void> done = std::move(request->done);
-      done.set_value();
-    }
+    waiting.gate->open();
     lock.lock();
   }
 }
 
 void Writer::commit(const Batch& batch) {
-  try {
-    commit_together(batch);
-    return;
-  } catch (const Busy& busy) {
-    // Each caller gets an error of its own, as it is thrown on a thread of its own.
-    const Error& reason = busy.reason;
-    for (Request* request : batch)
-      request->error = std::make_exception_ptr(
-          Error(reason.kind(), std::string(reason.what()), {}, reason.retry_after_s()));
-    return;
-  } catch (const std::exception&) {
-    if (batch.size() == 1) {
-      batch.front()->error = std::current_exception();
+  // Savepoints copy every page that a change touches; they are for the batch in which a change has failed.
+  for (bool with_savepoints : {false, true}) {
+    try {
+      commit_together(batch, with_savepoints);
       return;
+    } catch (const Busy& busy) {
+      // Each caller gets an error of its own, as it is thrown on a thread of its own.
+      const Error& reason = busy.reason;
+      for (Request* request : batch)
+        request->error = std::make_exception_ptr(
+            Error(reason.kind(), std::string(reason.what()), {}, reason.retry_after_s()));
+      return;
+    } catch (const std::exception&) {
+      if (batch.size() == 1) {
+        batch.front()->error = std::current_exception();
+        return;
+      }
     }
   }
   // One change may have broken the transaction for all, by what it wrote or by filling the disk: each alone
@@ -110,7 +133,7 @@ void Writer::commit(const Batch& batch) {
   for (Request* request : batch) commit({request});
 }
 
-void Writer::commit_together(const Batch& batch) {
+void Writer::commit_together(const Batch& batch, bool with_savepoints) {
   auto begun = std::chrono::steady_clock::now();
   std::optional<Turnstile::Turn> turn;
   try {
@@ -121,10 +144,13 @@ void Writer::commit_together(const Batch& batch) {
     throw Busy{error};
   }
   try {
-    for (Request* request : batch) run_change(*request);
+    connection_->notes() = {};
+    for (Request* request : batch) with_savepoints ? run_alone(*request) : run_change(*request);
+    if (before_commit_ && !connection_->notes().empty()) before_commit_(*connection_);
     connection_->run("COMMIT");
   } catch (const std::exception&) {
     if (connection_->in_transaction()) connection_->run("ROLLBACK");
+    connection_->numbers().clear();
     if (failures_) failures_->add(1);
     throw;
   }
@@ -134,8 +160,24 @@ void Writer::commit_together(const Batch& batch) {
   commit_seconds_->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
 }
 
+// What fails before it has written anything, as most refusals do, harms nobody.
 void Writer::run_change(Request& request) {
   request.error = nullptr;
+  const auto noted = connection_->notes().mark();
+  const auto written = sqlite3_total_changes64(connection_->handle());
+  try {
+    request.change(*connection_);
+  } catch (...) {
+    if (!connection_->in_transaction() || sqlite3_total_changes64(connection_->handle()) != written) throw;
+    request.error = std::current_exception();
+    connection_->notes().undo_to(noted);
+  }
+}
+
+void Writer::run_alone(Request& request) {
+  request.error = nullptr;
+  // What this change writes, and may undo, must not be what others have noted.
+  if (before_commit_ && !connection_->notes().empty()) before_commit_(*connection_);
   connection_->run("SAVEPOINT \"change\"");
   try {
     request.change(*connection_);
@@ -144,6 +186,8 @@ void Writer::run_change(Request& request) {
     if (!connection_->in_transaction()) throw;
     request.error = std::current_exception();
     connection_->run("ROLLBACK TO \"change\"");
+    connection_->numbers().clear();
+    connection_->notes() = {};
   }
   connection_->run("RELEASE \"change\"");
 }

@@ -3,10 +3,11 @@
 // take turns (turnstile.h).
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <functional>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,18 +32,28 @@ class Writer {
   ~Writer();
 
   // Returns when the change is durable; throws what it threw, or why it could not be committed. A change may
-  // run more than once: when the transaction it shared could not be committed, it is tried again in one of
-  // its own.
+  // run more than once: when another one fails in the transaction they share, or that cannot be committed.
   void write(Change);
+  // Called with each transaction's notes, inside it.
+  void before_commit(std::function<void(Connection&)>);
   void after_commit(std::function<void()>);
 
  private:
   struct Request {
     Change change;
     std::exception_ptr error;
-    std::promise<void> done;
   };
   using Batch = std::vector<Request*>;
+  // Where those wait whose changes share a transaction.
+  struct Gate {
+    std::atomic<int> is_open{0};
+    void wait();
+    void open();
+  };
+  struct Waiting {
+    Batch requests;
+    std::shared_ptr<Gate> gate;  // who was let go may still be looking at it
+  };
   // The transaction could not be begun; it would be no other for each change alone.
   struct Busy {
     Error reason;
@@ -50,8 +61,9 @@ class Writer {
 
   void run();
   void commit(const Batch&);
-  void commit_together(const Batch&);
+  void commit_together(const Batch&, bool with_savepoints);
   void run_change(Request&);
+  void run_alone(Request&);
 
   std::unique_ptr<Connection> connection_;
   Turnstile turnstile_;
@@ -64,8 +76,9 @@ class Writer {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  Batch queue_;
+  std::deque<Waiting> queue_;
   bool stopping_ = false;
+  std::function<void(Connection&)> before_commit_;
   std::function<void()> after_commit_;
   std::thread thread_;
 };

@@ -48,9 +48,7 @@ std::string read_range(const FileRange& range) {
 }  // namespace
 
 std::string Answer::header(std::string_view name) const {
-  for (const auto& [key, value] : response.headers)
-    if (key.size() == name.size() && strncasecmp(key.data(), name.data(), name.size()) == 0) return value;
-  return "";
+  return std::string(response.headers.find(name));
 }
 
 std::vector<std::string> Answer::faults() const {
@@ -155,7 +153,7 @@ Answer ApiTest::call_elsewhere(const std::string& method, const std::string& url
   auto received = s3::send_presigned(url, method, body, headers);
   Answer answer;
   answer.status = answer.response.status = received.status;
-  answer.response.headers = received.headers;
+  for (const auto& [name, value] : received.headers) answer.response.headers.set(name, value);
   answer.body = received.body;
   return answer;
 }

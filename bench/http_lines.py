@@ -1,0 +1,138 @@
+"""The lines of the table that are about requests for segments, on SQLite."""
+import json
+import subprocess
+import threading
+import time
+
+from servers import Nginx, drive, middle, ratios, side_by_side, spread
+
+JSON = {"Content-Type": "application/json"}
+
+
+def get_line(table, library, peers, folder, ids):
+    gets = library.requests("gets.jsonl", [(user, f"/api/segments/{id}") for user, id in ids])
+    sample = library.server.fetch(f"/api/segments/{ids[0][1]}", library.headers(ids[0][0]))
+    nginx = Nginx(folder / "nginx-get", sample).start()
+    same = library.requests("same.jsonl", [(0, "/same")])
+    told = side_by_side({"ours": (library.server, gets), "nginx": (nginx, same)})
+    nginx.stop()
+    table.row(f"GET /api/segments/{{id}}, {library.made:,} segments, {len(sample)} bytes", ours(told), f"nginx {cpu(told, 'nginx')}",
+              spread(ratios(told, "ours", "nginx"), "{:.2f}") + " × nginx", "2.5 × nginx")
+    for name, peer in peers.items():
+        told = side_by_side({"ours": (library.server, gets), name: (peer, gets)})
+        table.row("the same beside Python", ours(told), f"{name} {cpu(told, name)}", spread(ratios(told, name, "ours")) + " × less", "12 × less")
+    return middle([one["rate"] for one in told["ours"]])
+
+
+def list_lines(table, library, peers):
+    first = library.requests("list.jsonl", [(0, "/api/segments?limit=100")])
+    count = library.count(0)
+    drive(library.server, first, seconds=1)
+    for name, peer in peers.items():
+        told = side_by_side({"ours": (library.server, first), name: (peer, first)}, rounds=3, seconds=3, connections=16)
+        table.row(f"GET /api/segments?limit=100, a user with {count:,}", ours(told), f"{name} {cpu(told, name)}", spread(ratios(told, name, "ours")) + " × less", "25 × less")
+    for what, of in (("another order or page", [*orders(library, count)]), ("a filter, asked again", [*filters(library)])):
+        slowest = {}
+        for path in of:
+            library.server.fetch(path, library.headers(0))
+            library.wait_quiet()
+            one = library.requests("one.jsonl", [(0, path)])
+            told = side_by_side({"first": (library.server, first), "other": (library.server, one)}, rounds=3, seconds=1, connections=16)
+            slowest[path] = middle(ratios(told, "other", "first"))
+        path = max(slowest, key=slowest.get)
+        table.row(f"{what}: the dearest of {len(of)}", f"{slowest[path]:.2f} × the first page", path, "", "2 ×")
+    took = {path: first_asked(library, path) for path in filters(library)}
+    path = max(took, key=took.get)
+    table.row(f"a filter, asked first since a change: the slowest of {len(took)}", f"{took[path] * 1000:.1f} ms", path, "", "10 ms")
+
+
+def orders(library, count):
+    for by in ("created_at", "duration", "file_size", "name", "title", "filename", "download_count", "segment_number"):
+        for way in ("asc", "desc"):
+            yield f"/api/segments?limit=100&sort_by={by}&order={way}"
+    yield f"/api/segments?limit=100&offset={count // 2}"
+    page = json.loads(library.server.fetch(f"/api/segments?limit=100&sort_by=duration&offset={count // 2}", library.headers(0)))
+    yield f"/api/segments?limit=100&sort_by=duration&cursor={page['next_cursor']}"
+
+
+def filters(library):
+    for text in ("min_duration=59", "max_duration=30&min_duration=20", "min_downloads=1", "tags=walk", "tags=walk,morning", "has_social_media=true", "platform=tiktok",
+                 "search=clip%2012", "search=nothing%20in", "segment_type=processed", "created_after=2026-01-01T00:00:00Z"):
+        yield f"/api/segments?limit=100&{text}"
+
+
+def first_asked(library, path, times=5):
+    """Seconds until the answer, each time after a change of one of the user's segments; the median."""
+    took = []
+    one = json.loads(library.server.fetch("/api/segments?limit=1", library.headers(0)))["segments"][0]["segment_id"]
+    for number in range(times):
+        library.server.fetch(f"/api/segments/{one}", {**library.headers(0), **JSON}, "PUT", json.dumps({"title": f"Changed {number}"}))
+        began = time.monotonic()
+        library.server.fetch(path, library.headers(0))
+        took.append(time.monotonic() - began)
+    return middle(took)
+
+
+def write_lines(table, library, peers, ids):
+    """Creations were measured while the library was filled, too; here beside Python."""
+    for name, peer in peers.items():
+        told = side_by_side({"ours": (library.server, library.creations(list(range(1, 10)))), name: (peer, library.creations(list(range(1, 10))))}, rounds=3, seconds=4)
+        table.row("POST /api/segments, 64 clients, durable", ours(told), f"{name} {middle([t['rate'] for t in told[name]]):,.0f}/s, {cpu(told, name)}",
+                  spread(ratios(told, name, "ours")) + " × less", "30,000/s, 12 × less")
+    ways = {
+        "PUT /api/segments/{id}": lambda: library.requests("w.jsonl", [(u, f"/api/segments/{i}") for u, i in ids], "PUT", headers=JSON, body='{"title":"Now {n}"}'),
+        "GET /api/segments/{id}/download (counts)": lambda: library.requests("w.jsonl", [(u, f"/api/segments/{i}/download") for u, i in ids]),
+        "POST /api/segments/{id}/social-media": lambda: library.requests("w.jsonl", [(u, f"/api/segments/{i}/social-media") for u, i in ids], "POST", headers=JSON,
+                                                                         body='{"platform":"tiktok","post_id":"7{n}"}'),
+    }
+    for way, requests in ways.items():
+        for name, peer in peers.items():
+            told = side_by_side({"ours": (library.server, requests()), name: (peer, requests())}, rounds=3, seconds=3)
+            table.row(way, ours(told), f"{name} {middle([t['rate'] for t in told[name]]):,.0f}/s, {cpu(told, name)}", spread(ratios(told, name, "ours")) + " × less", "25,000/s")
+    user, one = ids[0]
+    before = counter(library, user, one)
+    told = [drive(library.server, library.requests("w.jsonl", [(user, f"/api/segments/{one}/download")]), seconds=4) for _ in range(3)]
+    raised, sent = counter(library, user, one) - before, sum(t["sent"] for t in told)
+    table.row("the counter of one single segment", spread([t["rate"] for t in told], "{:,.0f}") + "/s", f"raised {raised:,} for {sent:,} sent, of which 64 a run may be unanswered", "", "20,000/s, exact")
+
+
+def counter(library, user, id):
+    return json.loads(library.server.fetch(f"/api/segments/{id}", library.headers(user)))["download_count"]
+
+
+def latency_lines(table, library, ids, highest, folder):
+    gets = library.requests("gets.jsonl", [(user, f"/api/segments/{id}") for user, id in ids])
+    alone = drive(library.server, gets, seconds=10, rate=highest / 2)
+    table.row(f"latency of GET by id at {highest / 2:,.0f}/s, open loop", latency(alone), "", "", "p99 2 ms, p99.9 10 ms")
+    busy = threading.Event()
+
+    def insert():
+        while not busy.is_set():
+            drive(library.server, library.creations(list(range(1, 10))), seconds=5, connections=8, warm=0)
+
+    def back_up():
+        while not busy.is_set():
+            subprocess.run(["sqlite3", str(folder / "data/segments.db"), f".backup '{folder}/copy.db'"], check=True)
+
+    others = [threading.Thread(target=f) for f in (insert, back_up)]
+    made = sum(library.count(user) for user in range(10))
+    for other in others:
+        other.start()
+    beside = drive(library.server, gets, seconds=20, rate=highest / 4)
+    busy.set()
+    for other in others:
+        other.join()
+    made = sum(library.count(user) for user in range(10)) - made
+    table.row(f"the same at {highest / 4:,.0f}/s while {made:,} rows come and a backup runs", latency(beside), "three programs on two cores: the load's own waiting is in it", "", "p99 2 ms, p99.9 10 ms")
+
+
+def latency(told):
+    return f"p50 {told['p50'] / 1000:.2f}, p99 {told['p99'] / 1000:.2f}, p99.9 {told['p999'] / 1000:.2f} ms"
+
+
+def cpu(told, name):
+    return spread([one["cpu"] for one in told[name]]) + " µs"
+
+
+def ours(told):
+    return f"{middle([one['rate'] for one in told['ours']]):,.0f}/s, {cpu(told, 'ours')}"

@@ -1,0 +1,104 @@
+"""The lines of the table that are about media: cutting beside ffmpeg, and large objects beside nginx."""
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+from servers import Nginx, middle, spread
+
+VIDEO = pathlib.Path.home() / ".cache/segments-test-videos/wannaworktogether_180s.mp4"
+PIECE = 30
+GIGABYTE = 1 << 30
+
+
+def make_pieces(folder, exact):
+    """The same cuts by ffmpeg from a shell, one after another, thumbnails as well. Seconds."""
+    folder.mkdir(exist_ok=True)
+    codec = "-c:v libx264 -preset veryfast -crf 21 -c:a aac -b:a 160k" if exact else "-c copy"
+    script = f"""set -e
+for begin in 0 30 60 90 120 150; do
+  ffmpeg -v error -nostdin -y -ss $begin -i {VIDEO} -t {PIECE} {codec} -movflags +faststart {folder}/$begin.mp4
+  ffmpeg -v error -nostdin -y -ss 1 -i {folder}/$begin.mp4 -frames:v 1 -vf scale=640:-2 {folder}/$begin.jpg
+done"""
+    began = time.monotonic()
+    subprocess.run(["bash", "-c", script], check=True)
+    return time.monotonic() - began
+
+
+def process(server, token, mode):
+    """Seconds from the begin of the upload until every piece has its record."""
+    headers = {"Authorization": token, "Content-Type": "application/json"}
+    content = VIDEO.read_bytes()
+
+    def post(path, body):
+        return json.loads(server.fetch(path, headers, "POST", json.dumps(body)))
+    began = time.monotonic()
+    started = post("/api/upload/initiate", {"filename": "video.mp4", "content_type": "video/mp4", "file_size": len(content)})
+    server.fetch(started["presigned_url"].split(str(server.port), 1)[1], {"Content-Type": "video/mp4"}, "PUT", content)
+    job = started["job_id"]
+    post("/api/upload/complete", {"s3_key": started["s3_key"], "job_id": job, "filename": "video.mp4", "file_size": len(content), "title": "A video",
+                                  "cutting_options": {"type": "fixed", "duration_seconds": PIECE, "mode": mode}})
+    while json.loads(server.fetch(f"/api/jobs/{job}/status", headers))["status"] not in ("COMPLETED", "FAILED"):
+        time.sleep(0.02)
+    while len(json.loads(server.fetch(f"/api/videos/{job}/segments", headers))["segments"]) < 180 // PIECE:
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def cutting_lines(table, server, folder, rounds=3):
+    token = server.token("cutter")
+    for mode, target in (("keyframe", "1.2 ×"), ("exact", "1.1 ×")):
+        ours, theirs = [], []
+        for _ in range(rounds):
+            ours.append(process(server, token, mode))
+            theirs.append(make_pieces(folder / "pieces", mode == "exact"))
+            print(f"… {mode}: {ours[-1]:.2f} s, ffmpeg {theirs[-1]:.2f} s", file=sys.stderr)
+        table.row(f"process_video, 180 s, {mode}, upload and records included", spread(ours, "{:.2f}") + " s", "ffmpeg in a shell " + spread(theirs, "{:.2f}") + " s",
+                  spread([a / b for a, b in zip(ours, theirs)], "{:.2f}") + " × its time", target)
+
+
+def curl(*words):
+    subprocess.run(["curl", "-sS", "--fail", "-o", "/dev/null", *words], check=True)
+
+
+def gigabyte_lines(table, server, folder, rounds=3):
+    """CPU of a gigabyte up and down, and what the server holds at most meanwhile."""
+    file = folder / "gigabyte"
+    with open(file, "wb") as out:
+        for _ in range(GIGABYTE >> 20):
+            out.write(b"0123456789abcdef" * 65536)
+    nginx = Nginx(folder / "nginx-files").start()
+    token = server.token("uploader")
+    headers = {"Authorization": token, "Content-Type": "application/json"}
+    told = {name: [] for name in ("up", "up nginx", "down", "down nginx")}
+    before = server.memory[0]
+    most = 0
+
+    def used(server, *words):
+        nonlocal most
+        began = server.cpu
+        program = subprocess.Popen(["curl", "-sS", "--fail", "-o", "/dev/null", *words])
+        while program.poll() is None:
+            most = max(most, server.memory[1] if server is not nginx else 0)
+            time.sleep(0.05)
+        assert program.returncode == 0, words
+        return server.cpu - began
+
+    try:
+        for number in range(rounds):
+            started = json.loads(server.fetch("/api/upload/initiate", headers, "POST", json.dumps({"filename": f"g{number}.mp4", "content_type": "video/mp4", "file_size": GIGABYTE})))
+            origin = f"http://127.0.0.1:{server.port}"
+            told["up"].append(used(server, "-T", str(file), "-H", "Content-Type: video/mp4", origin + started["presigned_url"].split(str(server.port), 1)[1]))
+            told["up nginx"].append(used(nginx, "-T", str(file), f"http://127.0.0.1:{nginx.port}/files/g{number}"))
+            url = json.loads(server.fetch("/api/videos/url", headers, "POST", json.dumps({"bucket_location": started["s3_key"]})))["url"]
+            told["down"].append(used(server, origin + url.split(str(server.port), 1)[1]))
+            told["down nginx"].append(used(nginx, f"http://127.0.0.1:{nginx.port}/files/g{number}"))
+            (folder / f"nginx-files/files/g{number}").unlink()
+    finally:
+        nginx.stop()
+        file.unlink()
+    for way, name in (("up", "upload of 1 GB to the folder"), ("down", "download of 1 GB from the folder")):
+        table.row(name, spread(told[way], "{:.2f}") + " s of CPU", "nginx " + spread(told[way + " nginx"], "{:.2f}") + " s",
+                  spread([a / b for a, b in zip(told[way], told[way + " nginx"])], "{:.2f}") + " ×", "1.3 ×")
+    table.row("private memory at most meanwhile", f"{most:.0f} MB", f"{before:.0f} MB resident before", "", "64 MB")
