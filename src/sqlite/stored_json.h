@@ -4,11 +4,11 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <string_view>
 
 #include "base/error.h"
+#include "describe/decode.h"
 #include "describe/members.h"
 
 namespace segments::sqlite {
@@ -49,9 +49,7 @@ void read_stored(T& out, std::string_view text) {
     return;
   }
   try {
-    read_stored(out, boost::json::parse({text.data(), text.size()}));
-  } catch (const Error&) {
-    throw;
+    read_stored(out, parse_json(text));
   } catch (const std::exception&) {
     throw Error(ErrorKind::internal, "A stored record is not readable.");
   }

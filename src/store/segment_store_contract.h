@@ -26,6 +26,8 @@ TEST_P(SegmentStoreContract, KeepsEveryMember) {
   segment.description = "Line one\nline two\ttabbed";
   segment.tags = {"a,b", "\"", "\\", "日本", "🎬", "[]"};
   segment.social_media_usage = {make_post(SocialMediaPlatform::tiktok, "123")};
+  segment.social_media_usage[0].views = 1'948;
+  segment.social_media_usage[0].engagement_rate = 18'200 / 1'948.0;  // needs each of its seventeen digits
   segment.filename = "";
   segment.download_count = 7;
   segment.last_downloaded_at = "2026-11-22T10:00:00.000Z";
