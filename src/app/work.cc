@@ -34,7 +34,7 @@ static_assert(std::atomic<Millis>::is_always_lock_free);
 // The second signal ends the worker at once; its slots die with it, and their tasks are handed out again. So
 // does the clock, where a disk or a database lets the stop take longer than its parts should.
 void on_stop_signal(int number) {
-  if (number == SIGALRM || stop_asked_at.exchange(steady_ms())) _exit(128 + number);
+  if (stop_asked_at.exchange(steady_ms())) _exit(128 + number);
   alarm(longest_stop_seconds);
 }
 
@@ -87,9 +87,7 @@ int work(const Config& config, const WorkOptions& wanted) {
     action.sa_handler = on_stop_signal;
     sigaction(number, &action, nullptr);
   }
-  WorkerControls controls(wanted.slots, [] {
-    if (!stop_asked_at) alarm(longest_stop_seconds);
-  });
+  WorkerControls controls(wanted.slots);
   std::optional<celery::NodeHooks> hooks;
   EngineOptions engine_options{.relays_events = true};
   if (config.queue == QueueEngine::redis) {

@@ -18,8 +18,7 @@ int possible(int slots) {
 
 }  // namespace
 
-WorkerControls::WorkerControls(int slots, std::function<void()> stop_asked)
-    : wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), stop_asked_(std::move(stop_asked)) {
+WorkerControls::WorkerControls(int slots) : wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (wake_ < 0)
     throw Error(ErrorKind::unavailable, "A worker's controls cannot be had: too many files are open.");
   requests_.slots = snapshot_.slots = possible(slots);
@@ -63,10 +62,7 @@ void WorkerControls::set_time_limits(std::string_view task_name, TimeLimits limi
 
 void WorkerControls::stop() {
   std::lock_guard lock(mutex_);
-  if (!requests_.stop_asked_at) {
-    requests_.stop_asked_at = steady_ms();
-    if (stop_asked_) stop_asked_();
-  }
+  if (!requests_.stop_asked_at) requests_.stop_asked_at = steady_ms();
   wake();
 }
 

@@ -6,7 +6,6 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -58,9 +57,8 @@ struct WorkerRequests {
 
 class WorkerControls {
  public:
-  // `slots`: how many the worker starts with. `stop_asked` is called by whoever asks first for a stop, at once:
-  // the worker itself may be held up. Throws Error{unavailable}.
-  explicit WorkerControls(int slots, std::function<void()> stop_asked = {});
+  // `slots`: how many the worker starts with. Throws Error{unavailable}.
+  explicit WorkerControls(int slots);
   ~WorkerControls();
   WorkerControls(const WorkerControls&) = delete;
   WorkerControls& operator=(const WorkerControls&) = delete;
@@ -86,7 +84,6 @@ class WorkerControls {
   void wake();
 
   const int wake_;
-  const std::function<void()> stop_asked_;
   mutable std::mutex mutex_;
   WorkerRequests requests_;
   bool requested_ = false;

@@ -246,16 +246,6 @@ TEST_F(WorkerControlsTest, time_limits_of_a_name_replace_the_tasks_own) {
   EXPECT_EQ(state_of("soft").error, "The task ran longer than its soft limit of 3 s.");
 }
 
-TEST(WorkerControls, whoever_asks_for_the_stop_is_heard_at_once_and_once) {
-  int asked = 0;
-  WorkerControls controls(1, [&] { ++asked; });
-  EXPECT_EQ(asked, 0);
-  controls.stop();
-  controls.stop();
-  EXPECT_EQ(asked, 1);
-  EXPECT_NE(controls.take_requests().value().stop_asked_at, 0);
-}
-
 TEST_F(WorkerControlsTest, it_can_be_stopped) {
   start();
   queue->enqueue(task("wait-for-file", "running", trace()));
