@@ -111,7 +111,6 @@ check('link by queue', lambda: is_equal([add.apply_async((1, 2), link=add.s(1).s
 TEST_F(CeleryPythonTest, who_publishes_by_an_exchange_finds_the_queue_that_we_declared) {
   auto options = known_options();
   options.queue = "media";
-  OurWorker worker(url(), 16, options);
   const char* publish = R"py(
 def publish(id): return add.apply_async((1, 2), exchange='media', routing_key='media', task_id=id)
 def bindings(): return r.smembers('_kombu.binding.media')
@@ -124,6 +123,9 @@ check('before that it leads nowhere', lambda: is_equal([bindings(), r.llen('medi
   own.queue.enqueue({.id = "own", .name = "tasks.add", .arguments = R"({"x": 1})"});
   run_checks(std::string(publish) + R"py(
 check('the binding is one of kombu', lambda: is_equal(bindings(), {b'media\x06\x16\x06\x16media'}))
+)py");
+  OurWorker worker(url(), 16, options);
+  run_checks(std::string(publish) + R"py(
 check('it leads to our queue', lambda: is_equal(got(publish('late')), 3))
 check('ours has run, too', lambda: is_equal(got(app.AsyncResult('own')), 1))
 check('what led nowhere has not', lambda: is_equal(app.AsyncResult('early').state, 'PENDING'))
