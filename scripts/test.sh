@@ -43,7 +43,7 @@ run_ctest() { # run_ctest PRESET [ctest arguments]
 }
 run_pytest() { # run_pytest FOLDER [pytest arguments]: counts its tests
   local log=$logs/$(basename "$1") status summary bad
-  COLUMNS=200 PYTHONPATH=tests timeout -s INT -k 60 1200 /usr/bin/python3 -m pytest -q -rsfE --tb=short --disable-warnings \
+  COLUMNS=200 PYTHONPATH=tests timeout -s INT -k 60 2400 /usr/bin/python3 -m pytest -q -rsfE --tb=short --disable-warnings \
     -p no:cacheprovider -p failure_reports -o faulthandler_timeout=400 --durations=8 "$@" >"$log" 2>&1
   status=$?
   if [ $status = 0 ]; then tail -30 "$log"; else tail -400 "$log" | cut -c1-1000; fi
