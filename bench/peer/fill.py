@@ -9,7 +9,7 @@ ours, file = sys.argv[1:]
 db = sqlite3.connect(file, isolation_level=None)
 db.executescript(f"""
 PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA cache_size=-262144;
-ATTACH 'file:{ours}?mode=ro' AS ours;
+ATTACH '{ours}' AS ours;
 CREATE TABLE segments (segment_ref INTEGER PRIMARY KEY, {', '.join(COLUMNS)});
 BEGIN;
 INSERT INTO segments ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMNS)} FROM ours.segments ORDER BY segment_ref;
