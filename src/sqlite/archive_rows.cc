@@ -199,11 +199,6 @@ std::vector<std::int64_t> equal_readings(Connection& connection, std::int64_t se
   return ids;
 }
 
-void count_videos(Connection& connection, std::string_view user_id, int change) {
-  connection.run("UPDATE \"users\" SET \"videos\" = \"videos\" + ? WHERE \"user_id\" = ?", change, user_id);
-  connection.run("UPDATE \"video_count\" SET \"videos\" = \"videos\" + ?", change);
-}
-
 }  // namespace
 
 RecordPage list_records(Connection& connection, std::string_view cursor, std::size_t limit, Millis as_of) {
@@ -306,8 +301,7 @@ void put_record(Connection& connection, const VideoRecord& record) {
   insert.bind(1, std::string_view(record.task_arguments));
   bind_columns(insert, 2, *record.video);
   insert.run();
-  find_or_make_user(connection, record.video->user_id);
-  count_videos(connection, record.video->user_id, +1);
+  count_videos(connection, find_or_make_user(connection, record.video->user_id), +1);
 }
 
 void put_record(Connection& connection, const SegmentRecord& record) {
@@ -368,7 +362,7 @@ void put_record(Connection& connection, const ReadingRecord& record) {
 void remove_record(Connection& connection, const VideoRecord& record) {
   if (auto before = find_record(connection, record); before && before->video) {
     connection.run("DELETE FROM \"videos\" WHERE \"video_id\" = ?", record.video_id);
-    count_videos(connection, before->video->user_id, -1);
+    count_videos(connection, find_or_make_user(connection, before->video->user_id), -1);
   }
   connection.run("DELETE FROM \"claims\" WHERE \"video_id\" = ?", record.video_id);
   connection.run("DELETE FROM \"removed_videos\" WHERE \"video_id\" = ?", record.video_id);

@@ -74,6 +74,11 @@ void add_counts(Connection& connection, std::int64_t user_ref, const SegmentCoun
   update.run();
 }
 
+void count_videos(Connection& connection, std::int64_t user_ref, int change) {
+  connection.run("UPDATE \"users\" SET \"videos\" = \"videos\" + ? WHERE \"user_ref\" = ?", change, user_ref);
+  connection.run("UPDATE \"video_count\" SET \"videos\" = \"videos\" + ?", change);
+}
+
 std::optional<std::int64_t> find_claim(Connection& connection, std::string_view video_id) {
   auto select = connection.prepare("SELECT \"user_ref\" FROM \"claims\" WHERE \"video_id\" = ?");
   if (!select.with(video_id).step()) return std::nullopt;

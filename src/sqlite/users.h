@@ -26,6 +26,8 @@ std::optional<UserCounts> find_counts(Connection&, std::string_view user_id, std
 using SegmentCounts = std::array<std::int64_t, 4>;  // by SegmentType
 // A new revision, with so many segments more of each type.
 void add_counts(Connection&, std::int64_t user_ref, const SegmentCounts&);
+// The user, and all together, have so many videos more.
+void count_videos(Connection&, std::int64_t user_ref, int change);
 
 // The owner of a video's id.
 std::optional<std::int64_t> find_claim(Connection&, std::string_view video_id);

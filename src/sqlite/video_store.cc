@@ -23,11 +23,6 @@ std::optional<Video> find_video_row(Connection& connection, std::string_view vid
   return video;
 }
 
-void count_videos(Connection& connection, std::int64_t user_ref, int change) {
-  connection.run("UPDATE \"users\" SET \"videos\" = \"videos\" + ? WHERE \"user_ref\" = ?", change, user_ref);
-  connection.run("UPDATE \"video_count\" SET \"videos\" = \"videos\" + ?", change);
-}
-
 std::int64_t count_all(Connection& connection, const std::optional<std::string>& user_id) {
   if (!user_id) return connection.find_integer("SELECT \"videos\" FROM \"video_count\"").value_or(0);
   auto select = connection.prepare("SELECT \"videos\" FROM \"users\" WHERE \"user_id\" = ?");
