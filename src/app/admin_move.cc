@@ -1,11 +1,11 @@
 #include "app/admin_move.h"
 
-#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <memory>
 
+#include "app/admin_table.h"
 #include "app/aws_account.h"
 #include "app/engines.h"
 #include "app/token_secret.h"
@@ -13,7 +13,6 @@
 #include "base/error.h"
 #include "celery/celery_queue.h"
 #include "dynamodb/archive.h"
-#include "dynamodb/table_admin.h"
 #include "embedded_queue/embedded_queue.h"
 #include "move/mover.h"
 #include "objects/directory.h"
@@ -63,16 +62,6 @@ class OpenFolder : public OpenPlace {
   DirectoryObjectStore objects_;
 };
 
-void check_table(dynamodb::Table& table) {
-  auto answers = dynamodb::describe_table(table);
-  if (!answers)
-    throw Error(ErrorKind::not_found,
-                "There is no table " + table.name() + "; `segments admin table create` makes it.");
-  if (std::ranges::any_of(dynamodb::differences(*answers), &dynamodb::Difference::is_needed))
-    throw Error(ErrorKind::conflict, "The table " + table.name() +
-                                         " is not ours; `segments admin table verify` says what differs.");
-}
-
 class OpenCloud : public OpenPlace {
  public:
   OpenCloud(const Config& config, bool is_source)
@@ -83,7 +72,7 @@ class OpenCloud : public OpenPlace {
         archive_(table_),
         objects_(make_s3_store(config, account_)) {
     name_ += ", region " + account_.region();
-    check_table(table_);
+    require_our_table(table_);
     if (is_source)
       objects_->list_objects("", "", 1);
     else

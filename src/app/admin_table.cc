@@ -63,6 +63,14 @@ int tell(const dynamodb::MigrationReport& report, std::ostream& out) {
 
 }  // namespace
 
+void require_our_table(dynamodb::Table& table) {
+  auto answers = dynamodb::describe_table(table);
+  if (!answers) throw no_table(table.name());
+  if (std::ranges::any_of(dynamodb::differences(*answers), &dynamodb::Difference::is_needed))
+    throw Error(ErrorKind::conflict, "The table " + table.name() +
+                                         " is not ours; `segments admin table verify` says what differs.");
+}
+
 int show_table(const Config& config, std::ostream& out) {
   out << dynamodb::print_definition(config.dynamodb_table_name);
   return 0;
@@ -86,14 +94,9 @@ int migrate_table(const Config& config, const std::string& old_name, std::ostrea
   OpenTable open(config);
   dynamodb::Table old(*open.client, old_name);
   dynamodb::Migration migration(old, open.table, [&](const std::string& said) { out << said << std::endl; });
-  auto answers = dynamodb::describe_table(open.table);
-  if (!answers) throw no_table(open.table.name());
-  if (std::ranges::any_of(dynamodb::differences(*answers), &dynamodb::Difference::is_needed))
-    throw Error(ErrorKind::conflict, "The table " + open.table.name() +
-                                         " is not ours; `segments admin table verify` says what differs.");
+  require_our_table(open.table);
   // Its settings are none of ours: whoever copies it needs no right to read them.
-  if (!dynamodb::has_table(old))
-    throw Error(ErrorKind::not_found, "There is no table " + old_name + ".");
+  if (!dynamodb::has_table(old)) throw Error(ErrorKind::not_found, "There is no table " + old_name + ".");
   return tell(migration.run(), out);
 }
 

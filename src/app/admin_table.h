@@ -5,8 +5,13 @@
 #include <string>
 
 #include "app/config.h"
+#include "dynamodb/table.h"
 
 namespace segments {
+
+// Throws Error{not_found} where there is no such table, Error{conflict} where it lacks something that is
+// needed.
+void require_our_table(dynamodb::Table&);
 
 // The definition as one JSON document. Asks nobody.
 int show_table(const Config&, std::ostream&);
