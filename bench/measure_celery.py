@@ -23,8 +23,9 @@ import time
 import redis
 from celery import Celery
 
+from servers import cpu_of, free_port
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TICKS = os.sysconf("SC_CLK_TCK")
 SLOTS = 2
 PIECES = 3
 NOTHING, SEGMENTS = "bench.nothing", "tasks.create_segments_from_video_task"
@@ -74,32 +75,12 @@ class RedisServer:
         self.process.wait()
 
 
-def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def wait_until(condition, seconds, pause=0.02):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s")
         time.sleep(pause)
-
-
-def cpu_seconds(pid):
-    """Of a process and all its descendants, the ended ones too."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    total = sum(int(n) for n in fields[11:15]) / TICKS
-    for children in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            try:
-                total += cpu_seconds(child)
-            except FileNotFoundError:  # ended meanwhile; it is in its parent's figures from now on
-                pass
-    return total
 
 
 class Worker:
@@ -166,10 +147,10 @@ class Tasks:
             self.wait_done(worker, 0, self.warm)
             time.sleep(0.3)  # what a worker does only at its start is done
             self.give("measured", wait=True)
-            before, cpu_before, began = server.figures(), cpu_seconds(worker.process.pid), time.monotonic()
+            before, cpu_before, began = server.figures(), cpu_of(worker.process.pid), time.monotonic()
             server.poll(("RENAME", "prepared", "celery"))
             ended = self.wait_done(worker, self.warm, self.warm + count)
-            after, cpu = server.figures(), cpu_seconds(worker.process.pid) - cpu_before
+            after, cpu = server.figures(), cpu_of(worker.process.pid) - cpu_before
             self.check(count)
         finally:
             worker.stop()
