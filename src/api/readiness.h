@@ -1,8 +1,9 @@
 // Whether the service can do its work now, part by part. Looked at once a second at most, however often it is
-// asked, and on a thread of its own: a store that is kept busy answers late, but whoever asks is told in
-// time.
+// asked, and on threads of their own: a store that is kept busy answers late, but whoever asks is told in
+// time, and what the other parts say is not held up by it.
 #pragma once
 
+#include <array>
 #include <boost/describe.hpp>
 #include <condition_variable>
 #include <cstdint>
@@ -31,26 +32,33 @@ BOOST_DESCRIBE_STRUCT(ReadinessReport, (), (status, checks))
 
 class Readiness {
  public:
-  explicit Readiness(Services& services) : services_(services) {}
+  explicit Readiness(Services&);
   ~Readiness();
   // Any thread may call. A part that has not answered within 2 s is not ready.
   ReadinessReport report();
 
  private:
   using Checks = std::map<std::string, ReadinessCheck>;
+  // Parts that are looked at one after the other, since what one says rests on another.
+  struct Look {
+    void (Readiness::*at)(Look&) = nullptr;
+    std::thread looker;
+    bool is_under_way = false;
+    Millis begun_at = 0;  // these two of the clock that never goes back; 0: never
+    Millis ended_at = 0;
+    Checks checks;  // of the newest look, as far as it has come
+  };
 
-  void begin_look();
-  void look();
-  void put(const char* name, ReadinessCheck);
+  void look_at_store(Look&);
+  void look_at_objects(Look&);
+  void look_at_queue(Look&);
+  void begin(Look&);
+  void put(Look&, const char* part, ReadinessCheck);
 
   Services& services_;
   std::mutex mutex_;
   std::condition_variable looked_;
-  bool is_looking_ = false;
-  Millis begun_at_ = 0;  // these two of the clock that never goes back; 0: never
-  Millis looked_at_ = 0;
-  Checks checks_;  // of the newest look, as far as it has come
-  std::thread looker_;
+  std::array<Look, 3> looks_;
 };
 
 }  // namespace segments

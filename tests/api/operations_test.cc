@@ -299,6 +299,8 @@ TEST_F(Operations, ReadyDoesNotWaitForAStoreThatIsKeptBusy) {
     EXPECT_EQ(unready.text("status"), "unready");
     EXPECT_EQ(unready["checks"].at("store").at("detail"), "store has not answered yet") << unready.body;
     EXPECT_EQ(unready["checks"].as_object().size(), 5u);
+    for (const char* part : {"objects", "disk", "queue", "worker"})
+      EXPECT_TRUE(unready["checks"].at(part).at("ok").as_bool()) << part << unready.body;
     EXPECT_EQ(open_get("/ready").status, 503) << "the same look, still under way";
     other.run("ROLLBACK");
   }
