@@ -458,3 +458,44 @@ def run_with(cloud, folder, words, status):
     done = subprocess.run([str(BINARY), *words], env=clean_environment(SEGMENTS_DATA_DIR=str(folder), **cloud.aws), capture_output=True, text=True, cwd="/", timeout=PATIENCE)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def test_a_full_disk_is_said_and_the_next_run_goes_on(cloud, tmp_path):
+    disk, filler = tmp_path / "disk", tmp_path / "disk/filler"
+    disk.mkdir()
+    with Service(tmp_path / "here") as service:
+        for number in range(200):
+            service.ask("POST", "/api/segments", body_of(number, description="d" * 3000))
+        upload(service, 0)  # the large one
+        before = pages(service, "alice", "created_at", "desc")
+    Move(cloud, tmp_path / "here", "embedded").run("--leave-tasks")
+    back = Move(cloud, disk / "back", "aws", SEGMENTS_AUTH_SECRET=(tmp_path / "here/auth.secret").read_text().strip())
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=44m", "tmpfs", str(disk)], check=True)
+    try:
+        def leave(room):
+            with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
+            os.truncate(filler, max(0, filler.stat().st_size - room))
+
+        # No room to begin with, then for a part of the large object.
+        for room in (0, 12 << 20):
+            leave(room)
+            said = back.run(status=1)
+            assert re.search("No space left|no room left", said) and "Everything is there." not in said, said
+            filler.unlink()
+        # For objects, but not for all records: it waits, and goes on by itself where somebody makes room.
+        leave(LARGE + (400 << 10))
+        with back.start("--leave-tasks") as process:
+            said = ""
+            while "The disk is full; nothing was stored. Trying again" not in said:
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+            filler.unlink()
+            said += process.communicate(timeout=PATIENCE)[0]
+        assert process.returncode == 0 and "Everything is there." in said, said
+        with Service(disk / "back") as service:
+            assert pages(service, "alice", "created_at", "desc") == before
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False)
