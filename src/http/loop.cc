@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/batch.h"
 #include "base/log_batch.h"
 #include "http/connection.h"
 #include "http/event_connection.h"
@@ -53,8 +54,10 @@ void Loop::run() {
   sigemptyset(&set);
   sigaddset(&set, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  // Behind what is ready now: the busier the thread, the more lines leave together.
-  LogBatch batch([this, &batch] { asio::post(context, [&batch] { batch.flush(); }); });
+  // Behind what is ready now: the busier the thread, the more of it shares a read transaction, and the more
+  // lines leave together.
+  Batch batch([this, &batch] { asio::post(context, [&batch] { batch.end(); }); });
+  LogBatch lines([this, &lines] { asio::post(context, [&lines] { lines.flush(); }); });
   context.run();
 }
 
@@ -130,6 +133,31 @@ void Loop::flush_woken() {
   for (auto& stream : streams) stream->flush();
 }
 
+bool Loop::begin_waiting() {
+  const auto& options = shared.options;
+  std::lock_guard lock(waiting_mutex_);
+  if (waiting_ >= static_cast<std::size_t>(options.pool_threads + options.pool_queue)) return false;
+  ++waiting_;
+  return true;
+}
+
+void Loop::resume(std::function<void()> waiting) {
+  std::lock_guard lock(waiting_mutex_);
+  resumed_.push_back(std::move(waiting));
+  // What becomes ready together wakes the thread once.
+  if (resumed_.size() == 1) asio::post(context, [this] { run_resumed(); });
+  if (--waiting_ == 0) none_waits_.notify_all();
+}
+
+void Loop::run_resumed() {
+  std::vector<std::function<void()>> resumed;
+  {
+    std::lock_guard lock(waiting_mutex_);
+    resumed.swap(resumed_);
+  }
+  for (auto& waiting : resumed) waiting();
+}
+
 void Loop::stop_gracefully() {
   asio::post(context, [this] {
     for (auto i = tracked_.size(); i-- > 0;)
@@ -138,10 +166,16 @@ void Loop::stop_gracefully() {
 }
 
 void Loop::abandon_all() {
+  {
+    // Whoever brings something still reaches into the coroutines that wait for it.
+    std::unique_lock lock(waiting_mutex_);
+    none_waits_.wait(lock, [this] { return waiting_ == 0; });
+  }
   for (auto i = tracked_.size(); i-- > 0;)
     if (i < tracked_.size()) tracked_[i]->abandon();
   std::lock_guard lock(woken_mutex_);
   woken_.clear();
+  resumed_.clear();
 }
 
 }  // namespace segments::http
