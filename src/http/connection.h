@@ -56,6 +56,7 @@ class Connection final : public Tracked {
   // Answering (connection.cc, connection_upload.cc).
   Task<void> exchange();
   Task<void> answer_route(const RouteHandler&, Response&);
+  Task<void> wait_for_answer(Response&);
   Task<void> answer_upload(const RouteHandler&, Response&);
   Task<Response> receive_body(BodySink&);
   Task<Read> receive_chunked(BodySink&, std::optional<Response>& ended);

@@ -77,19 +77,39 @@ void Writer::Gate::open() {
   ::syscall(SYS_futex, &is_open, FUTEX_WAKE_PRIVATE, std::numeric_limits<int>::max(), nullptr, nullptr, 0);
 }
 
+Writer::Waiting& Writer::add(Request& request) {
+  if (queue_.empty() || queue_.back().requests.size() >= most_per_transaction) queue_.emplace_back();
+  queue_.back().requests.push_back(&request);
+  return queue_.back();
+}
+
 void Writer::write(Change change) {
-  Request request{std::move(change), nullptr};
-  std::shared_ptr<Gate> gate;
+  Request request{std::move(change)};
+  auto gate = std::make_shared<Gate>();
   {
     std::lock_guard lock(mutex_);
-    if (queue_.empty() || queue_.back().requests.size() >= most_per_transaction)
-      queue_.push_back({{}, std::make_shared<Gate>()});
-    queue_.back().requests.push_back(&request);
-    gate = queue_.back().gate;
+    auto& waiting = add(request);
+    if (!waiting.gate) waiting.gate = std::move(gate);
+    gate = waiting.gate;
   }
   wake_.notify_one();
   gate->wait();
   if (request.error) std::rethrow_exception(request.error);
+}
+
+void Writer::submit(Request& request) {
+  {
+    std::lock_guard lock(mutex_);
+    add(request);
+  }
+  wake_.notify_one();
+}
+
+void Writer::tell(Waiting& waiting) {
+  // A request is gone as soon as it has ended.
+  for (Request* request : waiting.requests)
+    if (auto ended = std::move(request->ended)) ended();
+  if (waiting.gate) waiting.gate->open();
 }
 
 void Writer::run() {
@@ -103,7 +123,7 @@ void Writer::run() {
     lock.unlock();
     commit(waiting.requests);
     if (after_commit) after_commit();
-    waiting.gate->open();
+    tell(waiting);
     lock.lock();
   }
 }
