@@ -20,21 +20,25 @@ LogIndex::LogIndex(sqlite3* connection) {
       !file->pMethods || file->pMethods->iVersion < 2 ||
       file->pMethods->xShmMap(file, 0, index_bytes, 0, &index) != SQLITE_OK)
     return;
-  numbers_ = static_cast<const volatile std::uint32_t*>(index);
+  numbers_ = static_cast<std::uint32_t*>(const_cast<void*>(index));
 }
 
-// What is half written belongs to a commit that has not returned, and is the state before it to nobody.
+// Others write there at any time.
+std::uint32_t LogIndex::number(std::size_t place) const {
+  return std::atomic_ref(numbers_[place]).load(std::memory_order_acquire);
+}
+
+// What is half written belongs to a commit that has not returned, and differs from all that was seen before.
 LogIndex::State LogIndex::state() const {
   State state;
-  for (std::size_t i = 0; i < state.size(); ++i) state[i] = numbers_[i];
-  std::atomic_thread_fence(std::memory_order_acquire);
+  for (std::size_t i = 0; i < state.size(); ++i) state[i] = number(i);
   return state;
 }
 
 bool LogIndex::has_pages_to_move() const {
   // In this order: what is moved goes back to 0 when a writer starts the log anew.
-  const std::uint32_t in_log = numbers_[pages_in_log];
-  return in_log > numbers_[pages_moved];
+  const std::uint32_t in_log = number(pages_in_log);
+  return in_log > number(pages_moved);
 }
 
 }  // namespace segments::sqlite

@@ -24,7 +24,9 @@ class LogIndex {
   bool has_pages_to_move() const;
 
  private:
-  const volatile std::uint32_t* numbers_ = nullptr;
+  std::uint32_t number(std::size_t place) const;
+
+  std::uint32_t* numbers_ = nullptr;
 };
 
 }  // namespace segments::sqlite

@@ -103,11 +103,7 @@ SqliteSegmentStore::SqliteSegmentStore(Database& database, std::size_t library_b
 }
 
 std::optional<VersionedSegment> SqliteSegmentStore::find_segment(std::string_view segment_id) {
-  return database_.read([&](Connection& connection) -> std::optional<VersionedSegment> {
-    auto row = find_row(connection, segment_id);
-    if (!row) return std::nullopt;
-    return VersionedSegment{std::move(row->segment), row->version};
-  });
+  return database_.read([&](Connection& connection) { return find_versioned(connection, segment_id); });
 }
 
 CreateOutcome SqliteSegmentStore::create_segment(const Segment& segment,
