@@ -1,13 +1,17 @@
 """The lines of the table that are about media: cutting beside ffmpeg, and large objects beside nginx."""
+import http.server
 import json
+import os
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 
-from servers import Nginx, middle, spread
+from servers import BUILD, Nginx, spread
 
 VIDEO = pathlib.Path.home() / ".cache/segments-test-videos/wannaworktogether_180s.mp4"
+SPEECH = VIDEO.with_name("hello_speech_720p.mp4")
 PIECE = 30
 GIGABYTE = 1 << 30
 
@@ -58,8 +62,40 @@ def cutting_lines(table, server, folder, rounds=3):
                   spread([a / b for a, b in zip(ours, theirs)], "{:.2f}") + " × its time", target)
 
 
-def curl(*words):
-    subprocess.run(["curl", "-sS", "--fail", "-o", "/dev/null", *words], check=True)
+class Ranges(http.server.BaseHTTPRequestHandler):
+    """Gives ranges of one file, and counts what was asked and given."""
+    protocol_version = "HTTP/1.1"
+    file, size, asked, given = None, 0, 0, 0
+
+    def do_GET(self):
+        first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+        last = min(last, Ranges.size - 1)
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{last}/{Ranges.size}")
+        self.send_header("Content-Length", str(last - first + 1))
+        self.end_headers()
+        self.wfile.write(os.pread(Ranges.file.fileno(), last - first + 1, first))
+        Ranges.asked += 1
+        Ranges.given += last - first + 1
+
+    def log_message(self, *words):
+        pass
+
+
+def probe_line(table, folder):
+    """A gigabyte of a real video again and again, its index at the end as ffmpeg writes it."""
+    path = folder / "gigabyte.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-stream_loop", "1000", "-i", str(SPEECH), "-c", "copy", "-fs", str(GIGABYTE + (1 << 20)), str(path)], check=True)
+    with open(path, "rb") as Ranges.file:
+        Ranges.size = path.stat().st_size
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ranges) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            began = time.monotonic()
+            subprocess.run([str(BUILD / "src/bench_probe"), f"http://127.0.0.1:{server.server_port}/a.mp4"], check=True, stdout=subprocess.DEVNULL)
+            took = (time.monotonic() - began) * 1000
+            server.shutdown()
+    table.row(f"probing {Ranges.size / GIGABYTE:.2f} GB by URL, index last", f"{Ranges.asked} requests, {Ranges.given / 1e6:.2f} MB, {took:.0f} ms", "", "", "5 requests, 2 MB")
+    path.unlink()
 
 
 def gigabyte_lines(table, server, folder, rounds=3):
