@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/batch.h"
 #include "base/log_batch.h"
 #include "http/connection.h"
@@ -141,16 +144,39 @@ bool Loop::begin_waiting() {
   return true;
 }
 
+// What becomes ready together, such as what was committed together, wakes the loop's thread once.
+struct Loop::Handover {
+  explicit Handover(Loop& l) : loop(l) {}
+  ~Handover() { loop.hand_over(std::move(resumed)); }
+  Handover(const Handover&) = delete;
+  Handover& operator=(const Handover&) = delete;
+
+  Loop& loop;
+  Resumed resumed;
+};
+
 void Loop::resume(std::function<void()> waiting) {
+  auto* batch = Batch::of_this_thread();
+  if (!batch) {
+    Resumed one;
+    one.push_back(std::move(waiting));
+    return hand_over(std::move(one));
+  }
+  auto& kept = batch->kept_for(&resumed_);
+  if (!kept) kept = std::make_shared<Handover>(*this);
+  static_cast<Handover*>(kept.get())->resumed.push_back(std::move(waiting));
+}
+
+void Loop::hand_over(Resumed&& resumed) {
   std::lock_guard lock(waiting_mutex_);
-  resumed_.push_back(std::move(waiting));
-  // What becomes ready together wakes the thread once.
-  if (resumed_.size() == 1) asio::post(context, [this] { run_resumed(); });
-  if (--waiting_ == 0) none_waits_.notify_all();
+  waiting_ -= resumed.size();
+  if (resumed_.empty()) asio::post(context, [this] { run_resumed(); });
+  std::ranges::move(resumed, std::back_inserter(resumed_));
+  if (waiting_ == 0) none_waits_.notify_all();
 }
 
 void Loop::run_resumed() {
-  std::vector<std::function<void()>> resumed;
+  Resumed resumed;
   {
     std::lock_guard lock(waiting_mutex_);
     resumed.swap(resumed_);

@@ -94,6 +94,9 @@ class Loop {
  private:
   void tick();
   void flush_woken();
+  using Resumed = std::vector<std::function<void()>>;
+  struct Handover;
+  void hand_over(Resumed&&);
   void run_resumed();
   struct Accepted;
   void begin(Accepted&);
@@ -111,7 +114,7 @@ class Loop {
   std::mutex waiting_mutex_;
   std::condition_variable none_waits_;
   std::size_t waiting_ = 0;
-  std::vector<std::function<void()>> resumed_;
+  Resumed resumed_;
   asio::executor_work_guard<Executor> work_;
   Timer timer_;
 };

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/batch.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -113,6 +114,7 @@ void Writer::tell(Waiting& waiting) {
 }
 
 void Writer::run() {
+  Batch handovers([] {});  // of what is told to threads that go on with it
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
@@ -124,11 +126,12 @@ void Writer::run() {
     commit(waiting.requests);
     if (after_commit) after_commit();
     tell(waiting);
+    handovers.end();
     lock.lock();
   }
 }
 
-void Writer::commit(const Batch& batch) {
+void Writer::commit(const Requests& batch) {
   // Savepoints copy every page that a change touches; they are for the batch in which a change has failed.
   for (bool with_savepoints : {false, true}) {
     try {
@@ -153,7 +156,7 @@ void Writer::commit(const Batch& batch) {
   for (Request* request : batch) commit({request});
 }
 
-void Writer::commit_together(const Batch& batch, bool with_savepoints) {
+void Writer::commit_together(const Requests& batch, bool with_savepoints) {
   auto begun = std::chrono::steady_clock::now();
   std::optional<Turnstile::Turn> turn;
   try {

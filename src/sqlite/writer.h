@@ -50,7 +50,7 @@ class Writer {
   void after_commit(std::function<void()>);
 
  private:
-  using Batch = std::vector<Request*>;
+  using Requests = std::vector<Request*>;
   // Where those wait whose changes share a transaction.
   struct Gate {
     std::atomic<int> is_open{0};
@@ -58,7 +58,7 @@ class Writer {
     void open();
   };
   struct Waiting {
-    Batch requests;
+    Requests requests;
     std::shared_ptr<Gate> gate;  // null while nobody waits; who was let go may still be looking at it
   };
   // The transaction could not be begun; it would be no other for each change alone.
@@ -69,8 +69,8 @@ class Writer {
   Waiting& add(Request&);
   void run();
   static void tell(Waiting&);
-  void commit(const Batch&);
-  void commit_together(const Batch&, bool with_savepoints);
+  void commit(const Requests&);
+  void commit_together(const Requests&, bool with_savepoints);
   void run_change(Request&);
   void run_alone(Request&);
 
