@@ -112,11 +112,22 @@ Response address_response(std::string body) {
   return response;
 }
 
-Response creation_response(const CreateOutcome& outcome, const std::string& video_id, const Request& request,
+// What a new segment names, and for whom.
+struct Naming {
+  std::string video_id, s3_key, user;
+};
+
+void check_key(const Naming& naming, const Request& request, Services& services) {
+  if (!request.trusted && is_foreign_key(naming.s3_key, naming.video_id, naming.user, services))
+    throw invalid_input({{"/s3_key", "format", "The key belongs to a video that is not yours."}});
+}
+
+Response creation_response(const CreateOutcome& outcome, const Naming& naming, const Request& request,
                            Services& services) {
   switch (outcome.kind) {
     case CreateOutcome::Kind::foreign_video:
-      throw not_found("video", video_id);
+      check_key(naming, request, services);
+      throw not_found("video", naming.video_id);
     case CreateOutcome::Kind::taken:
       throw Error(ErrorKind::conflict, "There is a segment with that id already.");
     case CreateOutcome::Kind::other_request:
@@ -132,7 +143,7 @@ Response creation_response(const CreateOutcome& outcome, const std::string& vide
     response.set("Idempotent-Replayed", "true");
   else
     log_info("segment.created",
-             {{"segment_id", segment.segment_id}, {"video_id", video_id}, {"user", segment.user_id}});
+             {{"segment_id", segment.segment_id}, {"video_id", naming.video_id}, {"user", naming.user}});
   return response;
 }
 
@@ -149,13 +160,13 @@ Response create_segment(const Request& request, Services& services) {
   auto body = read_body<CreateSegment>(request);
   std::string user = user_for(request, body.user_id);
   auto key = idempotency_key_of(request, user, body);
-  if (!request.trusted && is_foreign_key(body.s3_key, body.video_id, user, services))
-    throw invalid_input({{"/s3_key", "format", "The key belongs to a video that is not yours."}});
-  std::string video_id = body.video_id;
+  Naming naming{body.video_id, body.s3_key, user};
+  // Whose the segment's own video is, creating it finds out.
+  if (video_id_in_key(body.s3_key) != body.video_id) check_key(naming, request, services);
   auto creating = services.segments.create_segment_later(make_segment(std::move(body), user), std::move(key));
   return later_response(std::move(creating).then(
-      [&request, &services, video_id = std::move(video_id)](const CreateOutcome& outcome) {
-        return creation_response(outcome, video_id, request, services);
+      [&request, &services, naming = std::move(naming)](const CreateOutcome& outcome) {
+        return creation_response(outcome, naming, request, services);
       }));
 }
 
