@@ -29,7 +29,9 @@ Database::Database(const DatabaseOptions& options, const Schema& schema, Metrics
   if (error)
     throw Error(ErrorKind::unavailable, "The folder \"" + options_.file.parent_path().string() +
                                             "\" cannot be made: " + error.message() + ".");
-  auto connection = std::make_unique<Connection>(connection_options(options_, false));
+  auto for_changes = connection_options(options_, false);
+  for_changes.gathers_log = true;
+  auto connection = std::make_unique<Connection>(for_changes);
   migrate(*connection, schema);
   if (options_.on_open) options_.on_open(*connection);
   auto for_checkpoints = connection_options(options_, false);
