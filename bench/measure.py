@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Prints the table of bench/README.md, measured in this run. usage: measure.py [--segments N] [--only LINES] [--keep]
-LINES: of start, get, list, write, latency, streams, cutting, files, cloud, growth; all without."""
+LINES: of start, memory, get, list, write, latency, streams, probe, cutting, files, cloud, growth; all without."""
 import argparse
 import os
 import pathlib
@@ -17,9 +17,10 @@ import stream_lines
 from cloud_lines import cloud_lines
 from growth import growth_lines
 from library import Library
+from memory_lines import memory_lines
 from servers import ROOT, Ours, Peer, newest_python, spread
 
-LINES = ("start", "get", "list", "write", "latency", "streams", "cutting", "files", "cloud", "growth")
+LINES = ("start", "memory", "get", "list", "write", "latency", "streams", "probe", "cutting", "files", "cloud", "growth")
 
 
 class Table:
@@ -99,11 +100,15 @@ def main():
                 http_lines.latency_lines(table, library, ids, highest, folder / "ours")
             table.row("memory after all this", f"{server.memory[0]:.0f} MB resident, {server.memory[1]:.0f} MB its own", "", "", "no growth")
             server.stop()
-        if {"streams", "cutting", "files"} & set(wanted):
+        if "streams" in wanted:
+            stream_lines.stream_lines(table, folder, random.Random(5), options.streams)
+        if "probe" in wanted:
+            media_lines.probe_line(table, folder)
+        if "memory" in wanted:
+            memory_lines(table, folder)
+        if {"cutting", "files"} & set(wanted):
             server = Ours(folder / "media", workers=1).start()
             running.append(server)
-            if "streams" in wanted:
-                stream_lines.stream_lines(table, server, folder, random.Random(5), options.streams)
             if "cutting" in wanted:
                 media_lines.cutting_lines(table, server, folder)
             if "files" in wanted:

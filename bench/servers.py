@@ -46,6 +46,16 @@ def cpu_of(pid):
     return total / TICKS
 
 
+def ran_for(pid):
+    """Seconds that the process's threads have run, to the nanosecond; threads that have ended are not counted."""
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in pathlib.Path(f"/proc/{pid}/task").iterdir()) / 1e9
+
+
+def files_of(pid):
+    """How many descriptors the process has open."""
+    return len(list(pathlib.Path(f"/proc/{pid}/fd").iterdir()))
+
+
 def memory_of(pid):
     """Resident and private megabytes."""
     resident = private = 0

@@ -121,7 +121,7 @@ std::string filename_of(const Segment& segment) {
   return segment.s3_key.substr(segment.s3_key.rfind('/') + 1);
 }
 
-void show_segment(std::string& out, const Segment& segment, const Request& request, Services& services) {
+void show_segment(TextSink& out, const Segment& segment, const Request& request, Services& services) {
   // The record goes straight into the answer's buffer; only the thumbnail's key is shown as something else.
   encode_members(out, segment, [&](auto member, const auto& value) {
     if constexpr (std::is_same_v<decltype(member), std::optional<std::string> Segment::*>) {
@@ -136,7 +136,9 @@ Response segment_response(const VersionedSegment& stored, const Request& request
                           int status) {
   std::string body;
   body.reserve(1'024);
-  show_segment(body, stored.segment, request, services);
+  TextSink out(body);
+  show_segment(out, stored.segment, request, services);
+  out.end();
   std::string etag = etag_of(stored.version, body);
   bool is_reading = request.method == "GET" || request.method == "HEAD";
   if (is_reading && none_match_hits(request.header("if-none-match"), etag)) {
@@ -144,8 +146,9 @@ Response segment_response(const VersionedSegment& stored, const Request& request
     body.clear();
   }
   Response response = json_response(std::move(body), status);
-  response.set("ETag", etag);
-  response.set("Cache-Control", "private, no-cache");
+  response.headers.add_lines("Cache-Control: private, no-cache\r\nETag: ");
+  response.headers.add_lines(etag);
+  response.headers.add_lines("\r\n");
   return response;
 }
 
@@ -175,6 +178,7 @@ std::string etag_of(std::int64_t version, std::string_view bytes) {
 }
 
 bool none_match_hits(std::string_view if_none_match, std::string_view etag) {
+  if (if_none_match.empty()) return false;
   for (const auto& part : split(if_none_match, ',')) {
     std::string_view tag = trim(part);
     if (tag.starts_with("W/")) tag.remove_prefix(2);

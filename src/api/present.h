@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "describe/text_sink.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "model/segment.h"
@@ -41,7 +42,7 @@ std::string inline_disposition(std::string_view filename);
 std::string filename_of(const Segment&);
 
 // Appends the record as answers show it: thumbnail_url is an address.
-void show_segment(std::string& out, const Segment&, const Request&, Services&);
+void show_segment(TextSink& out, const Segment&, const Request&, Services&);
 // 200 or `status` with the record and its ETag.
 Response segment_response(const VersionedSegment&, const Request&, Services&, int status = 200);
 

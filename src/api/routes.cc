@@ -13,15 +13,25 @@
 
 namespace segments {
 
-// Reads of a few rows take microseconds and run inline; what reads many, commits, or waits for a disk, runs on
-// the pool.
+namespace {
+
+// Reading it would keep the other requests of the thread waiting.
+bool has_long_body(const Request& request) {
+  constexpr std::size_t long_bytes = 16 * 1024;
+  return request.body.size() > long_bytes;
+}
+
+}  // namespace
+
+// Reads of a few rows take microseconds and run inline, as do changes whose answers are there later
+// (Later); what reads many, commits and waits, or waits for a disk, runs on the pool.
 const std::vector<ApiRoute>& api_routes() {
   constexpr auto inline_ = Runs::inline_;
   constexpr auto on_pool = Runs::on_pool;
   constexpr auto open = Access::open;
   // clang-format off
   static const std::vector<ApiRoute> routes = {
-    {.method = "POST", .pattern = "/api/segments", .handler = create_segment, .runs = on_pool, .id = "create_segment", .tag = "segments",
+    {.method = "POST", .pattern = "/api/segments", .handler = create_segment, .runs = inline_, .waits = has_long_body, .id = "create_segment", .tag = "segments",
      .summary = "Create a segment", .body = body_schema<CreateSegment>("CreateSegment"), .answer = answer_schema<Segment>("Segment"),
      .status = 201, .faults = {404, 409}, .headers = {"Idempotency-Key"}},
     {.method = "GET", .pattern = "/api/segments", .handler = list_segments, .runs = inline_, .waits = scans_segments, .id = "list_segments", .tag = "segments",
@@ -29,19 +39,19 @@ const std::vector<ApiRoute>& api_routes() {
      .answer = answer_schema<SegmentList>("SegmentList"), .faults = {400}},
     {.method = "GET", .pattern = "/api/segments/{segment_id}", .handler = get_segment, .runs = inline_, .id = "get_segment", .tag = "segments",
      .summary = "A segment", .answer = answer_schema<Segment>("Segment"), .faults = {304}, .headers = {"If-None-Match"}},
-    {.method = "PUT", .pattern = "/api/segments/{segment_id}", .handler = update_segment, .runs = on_pool, .id = "update_segment", .tag = "segments",
+    {.method = "PUT", .pattern = "/api/segments/{segment_id}", .handler = update_segment, .runs = inline_, .waits = has_long_body, .id = "update_segment", .tag = "segments",
      .summary = "Change title, description or tags: what is given changes, null clears, the rest stays",
      .body = body_schema<UpdateSegment>("UpdateSegment"), .answer = answer_schema<Segment>("Segment"), .faults = {412}, .headers = {"If-Match"}},
-    {.method = "PATCH", .pattern = "/api/segments/{segment_id}", .handler = update_segment, .runs = on_pool, .id = "patch_segment", .tag = "segments",
+    {.method = "PATCH", .pattern = "/api/segments/{segment_id}", .handler = update_segment, .runs = inline_, .waits = has_long_body, .id = "patch_segment", .tag = "segments",
      .summary = "The same as PUT",
      .body = body_schema<UpdateSegment>("UpdateSegment"), .answer = answer_schema<Segment>("Segment"), .faults = {412}, .headers = {"If-Match"}},
     {.method = "DELETE", .pattern = "/api/segments/{segment_id}", .handler = remove_segment, .runs = on_pool, .id = "remove_segment", .tag = "segments",
      .summary = "Remove a segment", .query = query_schema<RemoveSegmentQuery>(), .answer = answer_schema<Message>("Message"),
      .faults = {412}, .headers = {"If-Match"}},
-    {.method = "GET", .pattern = "/api/segments/{segment_id}/download", .handler = download_segment, .runs = on_pool, .id = "download_segment",
+    {.method = "GET", .pattern = "/api/segments/{segment_id}/download", .handler = download_segment, .runs = inline_, .id = "download_segment",
      .tag = "segments", .summary = "An address to download the segment from; counts the download",
      .query = query_schema<AddressQuery>(), .answer = answer_schema<DownloadAddress>("DownloadAddress")},
-    {.method = "POST", .pattern = "/api/segments/{segment_id}/download", .handler = download_segment, .runs = on_pool, .id = "post_download_segment",
+    {.method = "POST", .pattern = "/api/segments/{segment_id}/download", .handler = download_segment, .runs = inline_, .id = "post_download_segment",
      .tag = "segments", .summary = "The same as GET", .query = query_schema<AddressQuery>(), .answer = answer_schema<DownloadAddress>("DownloadAddress")},
     {.method = "GET", .pattern = "/api/segments/{segment_id}/play", .handler = play_segment, .runs = inline_, .id = "play_segment", .tag = "segments",
      .summary = "An address to play the segment from", .query = query_schema<AddressQuery>(), .answer = answer_schema<PlayAddress>("PlayAddress")},

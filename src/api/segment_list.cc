@@ -68,23 +68,25 @@ std::string show_segments(const SegmentPage& found, std::int64_t page, std::stri
                           const Request& request, Services& services) {
   std::string body;
   body.reserve(1'024 * (found.segments.size() + 1));
-  body += "{\"segments\":[";
+  TextSink out(body);
+  out += "{\"segments\":[";
   for (const auto& segment : found.segments) {
-    if (&segment != &found.segments.front()) body += ',';
-    show_segment(body, segment, request, services);
+    if (&segment != &found.segments.front()) out += ',';
+    show_segment(out, segment, request, services);
   }
-  body += "],\"total_count\":";
-  encode(body, found.total_count);
-  body += ",\"page\":";
-  encode(body, page);
-  body += ",\"page_size\":";
-  encode(body, found.segments.size());
-  body += ",\"next_cursor\":";
+  out += "],\"total_count\":";
+  encode(out, found.total_count);
+  out += ",\"page\":";
+  encode(out, page);
+  out += ",\"page_size\":";
+  encode(out, found.segments.size());
+  out += ",\"next_cursor\":";
   if (found.next)
-    encode_string(body, next_cursor);
+    encode_string(out, next_cursor);
   else
-    body += "null";
-  body += found.next ? ",\"has_more\":true}" : ",\"has_more\":false}";
+    out += "null";
+  out += found.next ? ",\"has_more\":true}" : ",\"has_more\":false}";
+  out.end();
   return body;
 }
 

@@ -112,26 +112,22 @@ Response address_response(std::string body) {
   return response;
 }
 
-}  // namespace
+// What a new segment names, and for whom.
+struct Naming {
+  std::string video_id, s3_key, user;
+};
 
-VersionedSegment require_segment(const Request& request, Services& services) {
-  auto id = path_id(request, "segment_id", "segment");
-  auto stored = services.segments.find_segment(id);
-  if (!stored || !may_see(request, stored->segment.user_id)) throw not_found("segment", id);
-  return std::move(*stored);
+void check_key(const Naming& naming, const Request& request, Services& services) {
+  if (!request.trusted && is_foreign_key(naming.s3_key, naming.video_id, naming.user, services))
+    throw invalid_input({{"/s3_key", "format", "The key belongs to a video that is not yours."}});
 }
 
-Response create_segment(const Request& request, Services& services) {
-  auto body = read_body<CreateSegment>(request);
-  std::string user = user_for(request, body.user_id);
-  auto key = idempotency_key_of(request, user, body);
-  if (!request.trusted && is_foreign_key(body.s3_key, body.video_id, user, services))
-    throw invalid_input({{"/s3_key", "format", "The key belongs to a video that is not yours."}});
-  std::string video_id = body.video_id;
-  auto outcome = services.segments.create_segment(make_segment(std::move(body), user), key);
+Response creation_response(const CreateOutcome& outcome, const Naming& naming, const Request& request,
+                           Services& services) {
   switch (outcome.kind) {
     case CreateOutcome::Kind::foreign_video:
-      throw not_found("video", video_id);
+      check_key(naming, request, services);
+      throw not_found("video", naming.video_id);
     case CreateOutcome::Kind::taken:
       throw Error(ErrorKind::conflict, "There is a segment with that id already.");
     case CreateOutcome::Kind::other_request:
@@ -146,8 +142,32 @@ Response create_segment(const Request& request, Services& services) {
   if (outcome.kind == CreateOutcome::Kind::replayed)
     response.set("Idempotent-Replayed", "true");
   else
-    log_info("segment.created", {{"segment_id", segment.segment_id}, {"video_id", video_id}, {"user", user}});
+    log_info("segment.created",
+             {{"segment_id", segment.segment_id}, {"video_id", naming.video_id}, {"user", naming.user}});
   return response;
+}
+
+}  // namespace
+
+VersionedSegment require_segment(const Request& request, Services& services) {
+  auto id = path_id(request, "segment_id", "segment");
+  auto stored = services.segments.find_segment(id);
+  if (!stored || !may_see(request, stored->segment.user_id)) throw not_found("segment", id);
+  return std::move(*stored);
+}
+
+Response create_segment(const Request& request, Services& services) {
+  auto body = read_body<CreateSegment>(request);
+  std::string user = user_for(request, body.user_id);
+  auto key = idempotency_key_of(request, user, body);
+  Naming naming{body.video_id, body.s3_key, user};
+  // Whose the segment's own video is, creating it finds out.
+  if (video_id_in_key(body.s3_key) != body.video_id) check_key(naming, request, services);
+  auto creating = services.segments.create_segment_later(make_segment(std::move(body), user), std::move(key));
+  return later_response(std::move(creating).then(
+      [&request, &services, naming = std::move(naming)](const CreateOutcome& outcome) {
+        return creation_response(outcome, naming, request, services);
+      }));
 }
 
 Response get_segment(const Request& request, Services& services) {
@@ -180,16 +200,19 @@ Response update_segment(const Request& request, Services& services) {
       throw Error(ErrorKind::precondition_failed, "The segment was changed meanwhile.");
     return segment_response(stored, request, services);
   }
-  auto changed = services.segments.update_segment(
-      id, owner_of(request), wanted_version(request, services),
-      [&](Segment& segment) {
-        body.title.apply_to(segment.title);
-        body.description.apply_to(segment.description);
-        body.tags.apply_to(segment.tags);
-      },
-      now_text());
-  if (!changed) throw not_found("segment", id);
-  return segment_response(*changed, request, services);
+  auto version = wanted_version(request, services);
+  auto edit = [body = std::move(body)](Segment& segment) {
+    body.title.apply_to(segment.title);
+    body.description.apply_to(segment.description);
+    body.tags.apply_to(segment.tags);
+  };
+  auto changing = services.segments.update_segment_later(id, std::string(owner_of(request)), version,
+                                                         std::move(edit), now_text());
+  return later_response(std::move(changing).then(
+      [&request, &services, id = std::move(id)](const std::optional<VersionedSegment>& changed) {
+        if (!changed) throw not_found("segment", id);
+        return segment_response(*changed, request, services);
+      }));
 }
 
 Response remove_segment(const Request& request, Services& services) {
@@ -205,19 +228,22 @@ Response remove_segment(const Request& request, Services& services) {
 Response download_segment(const Request& request, Services& services) {
   int expires_in = expires_in_of(request);
   auto stored = require_segment(request, services);
-  const Segment& segment = stored.segment;
-  check_may_read_media(request, segment, services);
-  std::int64_t count = segment.download_count;
+  check_may_read_media(request, stored.segment, services);
+  auto show = [&request, &services, expires_in](const Segment& segment, std::int64_t count) {
+    auto address = readable_url(request, services, segment.s3_key, expires_in,
+                                attachment(filename_of(segment)), segment.content_type);
+    return address_response(encode(
+        DownloadAddress{segment.segment_id, std::move(address.url), count, format_time(address.expires)}));
+  };
   // HEAD asks what a GET would say, and changes nothing.
-  if (request.method != "HEAD") {
-    auto raised = services.segments.count_download(segment.segment_id, owner_of(request), now_text());
-    if (!raised) throw not_found("segment", segment.segment_id);
-    count = *raised;
-  }
-  auto address = readable_url(request, services, segment.s3_key, expires_in, attachment(filename_of(segment)),
-                              segment.content_type);
-  return address_response(encode(
-      DownloadAddress{segment.segment_id, std::move(address.url), count, format_time(address.expires)}));
+  if (request.method == "HEAD") return show(stored.segment, stored.segment.download_count);
+  auto counting = services.segments.count_download_later(stored.segment.segment_id,
+                                                         std::string(owner_of(request)), now_text());
+  return later_response(std::move(counting).then(
+      [show, segment = std::move(stored.segment)](std::optional<std::int64_t> count) {
+        if (!count) throw not_found("segment", segment.segment_id);
+        return show(segment, *count);
+      }));
 }
 
 Response play_segment(const Request& request, Services& services) {

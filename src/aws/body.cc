@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <system_error>
 #include <vector>
 
@@ -35,9 +34,11 @@ void read_file(int descriptor, std::uint64_t offset, std::span<char> into) {
 
 Body memory_body(std::string bytes) {
   auto kept = std::make_shared<const std::string>(std::move(bytes));
-  return {kept->size(), [kept](std::uint64_t offset, std::span<char> into) {
+  return {kept->size(),
+          [kept](std::uint64_t offset, std::span<char> into) {
             std::copy_n(kept->data() + offset, into.size(), into.data());
-          }};
+          },
+          kept};
 }
 
 Body file_body(int descriptor, std::uint64_t offset, std::uint64_t size) {
@@ -47,6 +48,7 @@ Body file_body(int descriptor, std::uint64_t offset, std::uint64_t size) {
 }
 
 std::string hex_sha256(const Body& body) {
+  if (body.whole) return encode_hex(sha256(*body.whole));
   Digest digest(Digest::Kind::sha256);
   std::vector<char> piece(static_cast<std::size_t>(std::min<std::uint64_t>(body.size, digest_piece)));
   for (std::uint64_t at = 0; at < body.size;) {

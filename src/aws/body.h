@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -14,6 +15,7 @@ struct Body {
   // Fills `into` whole with the bytes from `offset` (offset + into.size() <= size), or throws. May be empty
   // where size is 0. Called by the thread that sends.
   std::function<void(std::uint64_t offset, std::span<char> into)> read = {};
+  std::shared_ptr<const std::string> whole = {};  // where it is in memory
 };
 
 Body memory_body(std::string bytes);

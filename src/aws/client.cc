@@ -108,6 +108,7 @@ Client::Client(Options options, CredentialProvider& credentials)
         if (!options.sleep) options.sleep = usual_sleep;
         return std::move(options);
       }()),
+      authority_(options_.origin.authority()),
       credentials_(credentials),
       http_(options_.http) {}
 
@@ -183,18 +184,19 @@ Client::Attempt Client::attempt(const Call& call, const Credentials& keys, const
   return out;
 }
 
-HttpRequest Client::sign(const Call& call, const Keys& keys, const std::string& payload_hash) const {
-  SigningRequest signing{
-      .method = call.method, .path = call.path, .query = call.query, .headers = call.headers};
+HttpRequest Client::sign(const Call& call, const Keys& keys, const std::string& payload_hash) {
+  SigningRequest signing{.method = call.method, .path = call.path, .query = call.query};
+  signing.headers.reserve(call.headers.size() + 5);
+  signing.headers = call.headers;
   signing.payload_hash = payload_hash;
   if (options_.service == "s3") signing.headers.emplace_back("x-amz-content-sha256", payload_hash);
-  auto sent = signing.headers;
-  signing.headers.emplace_back("host", options_.origin.authority());
-  auto signature = sign_headers(signing, keys, {options_.region, options_.service, now()});
+  signing.headers.emplace_back("host", authority_);
+  auto signature = sign_headers(signing, keys, {options_.region, options_.service, now()}, &signing_keys_);
   HttpRequest out;
   out.method = call.method;
   out.target = std::move(signature.target);
-  out.headers = std::move(sent);
+  out.headers = std::move(signing.headers);
+  out.headers.pop_back();  // the host, which is sent first
   std::ranges::move(signature.added, std::back_inserter(out.headers));
   out.body = call.body;
   out.is_repeatable = call.is_idempotent;
@@ -223,9 +225,9 @@ PresignedUrl Client::presign(const Call& call, Millis expires_s, std::optional<M
   SigningRequest signing{
       .method = call.method, .path = call.path, .query = call.query, .headers = call.headers};
   signing.payload_hash = unsigned_payload;
-  signing.headers.emplace_back("host", options_.origin.authority());
-  auto signature =
-      sign_query(signing, keys.keys, {options_.region, options_.service, time}, static_cast<int>(life_s));
+  signing.headers.emplace_back("host", authority_);
+  auto signature = sign_query(signing, keys.keys, {options_.region, options_.service, time},
+                              static_cast<int>(life_s), &signing_keys_);
   return {options_.origin.url() + signature.target, time + life_s * 1'000};
 }
 

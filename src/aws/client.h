@@ -91,13 +91,15 @@ class Client {
   struct Attempt;
   class Tries;
   Attempt attempt(const Call&, const Credentials&, const std::string& payload_hash, Millis left_ms);
-  HttpRequest sign(const Call&, const Keys&, const std::string& payload_hash) const;
+  HttpRequest sign(const Call&, const Keys&, const std::string& payload_hash);
   bool adopt_clock(const HttpResponse&);
   Millis now() const { return options_.clock() + clock_offset_.load(); }
 
   const Options options_;
+  const std::string authority_;  // of the origin
   CredentialProvider& credentials_;
   HttpClient http_;
+  SigningKeys signing_keys_;
   RetryBudget budget_;
   std::atomic<Millis> clock_offset_ = 0;  // AWS's clock less ours, once it mattered
 };

@@ -9,8 +9,11 @@
 namespace segments::aws {
 
 std::optional<std::string_view> find_header(const Headers& headers, std::string_view lower_name) {
+  auto is_lower = [](char c, char lower) {
+    return c == lower || (c >= 'A' && c <= 'Z' && (c | 0x20) == lower);
+  };
   for (const auto& [name, value] : headers)
-    if (lower_ascii(name) == lower_name) return value;
+    if (std::ranges::equal(name, lower_name, is_lower)) return value;
   return std::nullopt;
 }
 

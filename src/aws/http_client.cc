@@ -1,7 +1,6 @@
 #include "aws/http_client.h"
 
 #include <algorithm>
-#include <map>
 #include <mutex>
 #include <vector>
 
@@ -9,20 +8,6 @@
 #include "base/error.h"
 
 namespace segments::aws {
-
-namespace {
-
-net::Peer peer_of(const Origin& origin, const std::string& ca_file) {
-  net::Peer peer;
-  peer.name = origin.name;
-  peer.host = origin.host;
-  peer.port = origin.port;
-  peer.tls = origin.tls;
-  peer.ca_file = ca_file;
-  return peer;
-}
-
-}  // namespace
 
 // Idle connections, by origin; the last one used is the next to be used.
 class HttpClient::Pool {
@@ -45,16 +30,23 @@ class HttpClient::Pool {
   void give_back(const Origin& origin, Kept kept) {
     kept.idle_since = options_.clock();
     std::lock_guard lock(mutex_);
-    auto& idle = idle_[origin.url()];
+    auto& idle = idle_of(origin);
     idle.push_back(std::move(kept));
     // The first is the one that has been idle for longest.
     if (idle.size() > options_.most_idle) idle.erase(idle.begin());
   }
 
  private:
+  // There are two or three at most.
+  std::vector<Kept>& idle_of(const Origin& origin) {
+    auto at = std::ranges::find(idle_, origin, &Idle::origin);
+    if (at == idle_.end()) at = idle_.insert(at, {origin, {}});
+    return at->connections;
+  }
+
   Kept pop(const Origin& origin) {
     std::lock_guard lock(mutex_);
-    auto& idle = idle_[origin.url()];
+    auto& idle = idle_of(origin);
     if (idle.empty()) return {};
     auto kept = std::move(idle.back());
     idle.pop_back();
@@ -70,7 +62,11 @@ class HttpClient::Pool {
 
   const Options& options_;
   std::mutex mutex_;
-  std::map<std::string, std::vector<Kept>> idle_;  // by URL
+  struct Idle {
+    Origin origin;
+    std::vector<Kept> connections;
+  };
+  std::vector<Idle> idle_;
 };
 
 HttpClient::HttpClient(Options options)
@@ -84,12 +80,12 @@ HttpOutcome HttpClient::send(const Origin& origin, const HttpRequest& request, M
     auto connected_by = std::min(deadline, steady_ms() + options_.connect_ms);
     try {
       kept.made = options_.clock();
-      kept.connection = std::make_unique<HttpConnection>(peer_of(origin, options_.ca_file), connected_by);
+      kept.connection = std::make_unique<HttpConnection>(origin, options_.ca_file, connected_by);
     } catch (const Error& error) {
       return {.failure = error.what(), .is_timeout = steady_ms() >= connected_by};
     }
   }
-  auto outcome = kept.connection->exchange(origin, request, {deadline, options_.stall_ms, options_.limits});
+  auto outcome = kept.connection->exchange(request, {deadline, options_.stall_ms, options_.limits});
   if (kept.connection->is_reusable()) pool_->give_back(origin, std::move(kept));
   return outcome;
 }

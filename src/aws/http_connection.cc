@@ -1,5 +1,7 @@
 #include "aws/http_connection.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <exception>
 #include <optional>
@@ -13,20 +15,33 @@ namespace segments::aws {
 namespace {
 
 constexpr std::size_t piece_bytes = 64 << 10;
+constexpr std::size_t read_bytes = 64 << 10;
 
-std::string head_of(const Origin& origin, const HttpRequest& request) {
-  std::string out =
-      request.method + ' ' + request.target + " HTTP/1.1\r\nhost: " + origin.authority() + "\r\n";
+net::Peer peer_of(const Origin& origin, const std::string& ca_file) {
+  net::Peer peer;
+  peer.name = origin.name;
+  peer.host = origin.host;
+  peer.port = origin.port;
+  peer.tls = origin.tls;
+  peer.ca_file = ca_file;
+  return peer;
+}
+
+std::string head_of(const std::string& authority, const HttpRequest& request) {
+  std::string out;
+  out.reserve(1'024);
+  out.append(request.method).append(1, ' ').append(request.target).append(" HTTP/1.1\r\nhost: ");
+  out.append(authority).append("\r\n");
   for (const auto& [name, value] : request.headers) {
     // A line break would make a second header, or a second request, out of a value.
     if (has_control(name) || has_control(value))
       throw Error(ErrorKind::internal, "A header with a control character is not sent.");
-    out += name + ": " + value + "\r\n";
+    out.append(name).append(": ").append(value).append("\r\n");
   }
   bool may_have_body = request.method == "PUT" || request.method == "POST";
   if (may_have_body || request.body.size > 0)
     out += "content-length: " + std::to_string(request.body.size) + "\r\n";
-  return out + "\r\n";
+  return out += "\r\n";
 }
 
 // "timeout=5, max=100"
@@ -61,9 +76,9 @@ std::function<void(Argument)> guarded(const std::function<void(Argument)>& sink,
 // piece.
 class HttpConnection::Sending {
  public:
-  Sending(const Origin& origin, const HttpRequest& request, std::exception_ptr& thrown)
+  Sending(const std::string& authority, const HttpRequest& request, std::exception_ptr& thrown)
       : body_(request.body), thrown_(thrown) {
-    auto head = head_of(origin, request);
+    auto head = head_of(authority, request);
     auto first = std::min<std::uint64_t>(body_.size, piece_bytes);
     bytes_.resize(head.size() + static_cast<std::size_t>(first));
     std::ranges::copy(head, bytes_.begin());
@@ -104,15 +119,17 @@ class HttpConnection::Sending {
   bool has_begun_ = false;
 };
 
-HttpConnection::HttpConnection(const net::Peer& peer, Millis deadline)
-    : name_(peer.name), stream_(net::connect_stream(peer, {deadline})) {}
+HttpConnection::HttpConnection(const Origin& origin, const std::string& ca_file, Millis deadline)
+    : name_(origin.name),
+      authority_(origin.authority()),
+      stream_(net::connect_stream(peer_of(origin, ca_file), {deadline})) {}
 
-HttpOutcome HttpConnection::exchange(const Origin& origin, const HttpRequest& request, const Bounds& bounds) {
+HttpOutcome HttpConnection::exchange(const HttpRequest& request, const Bounds& bounds) {
   is_reusable_ = false;
   HttpOutcome out;
   // What the caller's own body and sink throw is no failure of the connection.
   std::exception_ptr callers;
-  Sending sending(origin, request, callers);
+  Sending sending(authority_, request, callers);
   ResponseReader reader(name_, request.method == "HEAD", guarded(request.sink, callers), bounds.limits,
                         guarded(request.head_sink, callers));
   try {
@@ -135,7 +152,8 @@ HttpOutcome HttpConnection::exchange(const Origin& origin, const HttpRequest& re
 
 void HttpConnection::carry(Sending& sending, ResponseReader& reader, const Bounds& bounds, bool& is_timeout) {
   std::optional<Error> send_failure;
-  char buffer[16 << 10];
+  char buffer[read_bytes];
+  bool has_read = false;
   while (!reader.is_done()) {
     short wants = 0;
     bool is_sending = !sending.is_done() && !send_failure;
@@ -156,12 +174,15 @@ void HttpConnection::carry(Sending& sending, ResponseReader& reader, const Bound
     }
     if (is_sending && wants == 0 && !sending.is_done() && !send_failure) continue;
     net::Stream::Moved came;
+    // Right behind the request there is no answer yet: to look would be a system call for nothing.
+    const bool is_too_soon = is_sending && !has_read && !send_failure && sending.is_done();
     try {
-      came = stream_->read_some(buffer);
+      came = is_too_soon ? net::Stream::Moved{0, POLLIN} : stream_->read_some(buffer);
     } catch (const Error& error) {
       throw send_failure ? *send_failure : error;
     }
     if (came.bytes > 0) {
+      has_read = true;
       reader.feed({buffer, came.bytes});
     } else if (!wait(wants | came.wants, bounds)) {
       is_timeout = true;

@@ -18,9 +18,9 @@ class HttpConnection {
   };
 
   // Throws Error{unavailable}.
-  HttpConnection(const net::Peer&, Millis deadline);
+  HttpConnection(const Origin&, const std::string& ca_file, Millis deadline);
 
-  HttpOutcome exchange(const Origin&, const HttpRequest&, const Bounds&);
+  HttpOutcome exchange(const HttpRequest&, const Bounds&);
   // May carry a further exchange, as far as the last one says.
   bool is_reusable() const { return is_reusable_; }
   // The server has neither closed it nor sent anything that nobody asked for.
@@ -33,7 +33,7 @@ class HttpConnection {
   void carry(Sending&, ResponseReader&, const Bounds&, bool& is_timeout);
   bool wait(short events, const Bounds&);
 
-  const std::string name_;
+  const std::string name_, authority_;  // the server's: for errors, for requests
   std::unique_ptr<net::Stream> stream_;
   bool is_reusable_ = false;
   int kept_open_ms_ = -1;

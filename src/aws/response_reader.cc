@@ -133,18 +133,28 @@ Error ResponseReader::refusal(std::string_view what) const {
 }
 
 void ResponseReader::feed(std::string_view bytes) {
-  rest_ += bytes;
-  while (!rest_.empty() && !is_done()) {
-    if (parser_->is_header_done() && parser_->chunked() && rest_[0] == '0' &&
-        rest_.size() < last_chunk.size())
+  // What came before and could not be parsed alone goes before it; usually there is nothing.
+  const bool is_kept = !rest_.empty();
+  if (is_kept) bytes = rest_ += bytes;
+  parse(bytes);
+  if (is_kept)
+    rest_.erase(0, rest_.size() - bytes.size());
+  else
+    rest_ = bytes;
+}
+
+// Takes from the front of `bytes` what it can.
+void ResponseReader::parse(std::string_view& bytes) {
+  while (!bytes.empty() && !is_done()) {
+    if (parser_->is_header_done() && parser_->chunked() && bytes[0] == '0' &&
+        bytes.size() < last_chunk.size())
       return;
     error_code error;
-    auto used = parser_->put(boost::asio::const_buffer(rest_.data(), rest_.size()), error);
-    rest_.erase(0, used);
+    bytes.remove_prefix(parser_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error));
     if (parser_->thrown) std::rethrow_exception(parser_->thrown);
     if (parser_->fault) throw refusal(parser_->fault);
     if (error == beast_http::error::need_more) {
-      if (rest_.size() > limits_.head_bytes) throw refusal("an answer with a head that is too long");
+      if (bytes.size() > limits_.head_bytes) throw refusal("an answer with a head that is too long");
       return;
     }
     if (error) throw refusal("an answer that is no HTTP");

@@ -50,6 +50,7 @@ class ResponseReader {
  private:
   class Parser;
   void begin();
+  void parse(std::string_view& bytes);
   Error refusal(std::string_view what) const;
 
   const std::string name_;

@@ -2,6 +2,8 @@
 // the time is an argument. Source: AWS General Reference, "Signature Version 4 signing process".
 #pragma once
 
+#include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,13 +51,25 @@ struct Signature {
   std::string canonical_request, string_to_sign, value;  // for tests and for finding mistakes; value is hex
 };
 
+// The key that signs, which is derived from the secret one by four HMACs and is the same for a day, a region
+// and a service: the last one, remembered. For all threads at once.
+class SigningKeys {
+ public:
+  std::string find(const std::string& secret, const std::string& scope,
+                   const std::function<std::string()>& derive);
+
+ private:
+  std::mutex mutex_;
+  std::string secret_, scope_, key_;
+};
+
 // Signs with an Authorization header. x-amz-content-sha256, where the service wants it, is for the caller to
 // put among the headers.
-Signature sign_headers(const SigningRequest&, const Keys&, const Scope&);
+Signature sign_headers(const SigningRequest&, const Keys&, const Scope&, SigningKeys* = nullptr);
 
 // Signs with the query: a URL that works for `expires_s` seconds (1 to 604800, a week; but never longer than
 // the session token lives). Nothing is added to the headers; whoever uses the URL must send those signed.
-Signature sign_query(const SigningRequest&, const Keys&, const Scope&, int expires_s);
+Signature sign_query(const SigningRequest&, const Keys&, const Scope&, int expires_s, SigningKeys* = nullptr);
 
 // SHA-256 in lower-case hex.
 std::string hex_sha256(std::string_view);

@@ -45,6 +45,19 @@ std::string finish(EVP_MD_CTX* context) {
   return std::string(reinterpret_cast<char*>(bytes), size);
 }
 
+// Of the two, one after the other.
+std::string sha256_of(std::string_view data, std::string_view more = {}) {
+  struct Context {
+    EVP_MD_CTX* of_openssl = EVP_MD_CTX_new();
+    ~Context() { EVP_MD_CTX_free(of_openssl); }
+  };
+  thread_local Context context;
+  start(context.of_openssl, Digest::Kind::sha256);
+  feed(context.of_openssl, data);
+  if (!more.empty()) feed(context.of_openssl, more);
+  return finish(context.of_openssl);
+}
+
 struct File {
   explicit File(int fd) : fd(fd) {}
   ~File() {
@@ -93,30 +106,21 @@ void sync_folder(const std::filesystem::path& folder) {
 }  // namespace
 
 std::string sha256(std::string_view data) {
-  struct Context {
-    EVP_MD_CTX* of_openssl = EVP_MD_CTX_new();
-    ~Context() { EVP_MD_CTX_free(of_openssl); }
-  };
-  thread_local Context context;
-  start(context.of_openssl, Digest::Kind::sha256);
-  feed(context.of_openssl, data);
-  return finish(context.of_openssl);
+  return sha256_of(data);
 }
 
 // RFC 2104 on our own sha256(): every request's token is checked with it, and OpenSSL's one-shot call spends
 // several times the hashing on looking up its algorithm.
 std::string hmac_sha256(std::string_view key, std::string_view data) {
-  std::string block = key.size() > 64 ? sha256(key) : std::string(key);
-  block.resize(64, '\0');
-  std::string inner, outer;
-  inner.reserve(64 + data.size());
-  for (char c : block) {
-    inner += static_cast<char>(c ^ 0x36);
-    outer += static_cast<char>(c ^ 0x5c);
+  char inner[64], outer[64];
+  const std::string hashed = key.size() > sizeof inner ? sha256(key) : std::string();
+  if (!hashed.empty()) key = hashed;
+  for (std::size_t i = 0; i < sizeof inner; ++i) {
+    const char c = i < key.size() ? key[i] : '\0';
+    inner[i] = static_cast<char>(c ^ 0x36);
+    outer[i] = static_cast<char>(c ^ 0x5c);
   }
-  inner += data;
-  outer += sha256(inner);
-  return sha256(outer);
+  return sha256_of({outer, sizeof outer}, sha256_of({inner, sizeof inner}, data));
 }
 
 std::string random_bytes(int count) {

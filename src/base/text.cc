@@ -236,11 +236,11 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 
 std::string encode_hex(std::string_view bytes) {
   static constexpr char hex[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(bytes.size() * 2);
+  std::string out(bytes.size() * 2, '0');
+  auto at = out.begin();
   for (char c : bytes) {
-    out += hex[static_cast<unsigned char>(c) >> 4];
-    out += hex[static_cast<unsigned char>(c) & 15];
+    *at++ = hex[static_cast<unsigned char>(c) >> 4];
+    *at++ = hex[static_cast<unsigned char>(c) & 15];
   }
   return out;
 }

@@ -14,6 +14,29 @@ namespace {
 
 constexpr std::size_t max_faults = 100;
 
+// The end of the number's text in `digits`, which has room for 32.
+char* print_number(char* digits, double number) {
+  char* end = digits + 32;
+  // Durations and counts are seldom finer than thousandths. A decimal of so few digits that is the number is
+  // its shortest text too, and is found at a fifth of the cost; beyond these bounds an exponent may be
+  // shorter.
+  double thousandths = number * 1'000;
+  if (thousandths >= 1 && thousandths < 100'000'000 && thousandths == std::floor(thousandths) &&
+      thousandths / 1'000 == number) {
+    auto whole = static_cast<std::uint32_t>(thousandths);
+    char* at = std::to_chars(digits, end, whole / 1'000).ptr;
+    if (auto rest = whole % 1'000) {
+      *at++ = '.';
+      for (std::uint32_t unit = 100; rest; unit /= 10) {
+        *at++ = static_cast<char>('0' + rest / unit);
+        rest %= unit;
+      }
+    }
+    return at;
+  }
+  return std::to_chars(digits, end, number).ptr;
+}
+
 // True when one of the sixteen bytes needs a look: below 0x20, a quote, a backslash, or not ASCII (negative).
 bool is_special(const char* text) {
   using Bytes [[gnu::vector_size(16)]] = signed char;
@@ -26,28 +49,44 @@ bool is_special(const char* text) {
   return (halves[0] | halves[1]) != 0;
 }
 
+// The same of eight bytes.
+bool is_special_word(const char* text) {
+  constexpr std::uint64_t each = 0x0101010101010101;
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, text, sizeof bytes);
+  auto has_zero = [](std::uint64_t word) { return (word - each) & ~word; };
+  auto found =
+      bytes | (bytes - 0x20 * each) | has_zero(bytes ^ ('"' * each)) | has_zero(bytes ^ ('\\' * each));
+  return (found & (0x80 * each)) != 0;
+}
+
 bool is_plain(char c) {
   return static_cast<signed char>(c) >= 0x20 && c != '"' && c != '\\';
 }
 
 // How many bytes at the front are ASCII that needs no escape.
 std::size_t plain_prefix(std::string_view text) {
-  constexpr std::size_t step = 16;
+  constexpr std::size_t step = 16, word = 8;
+  const char* begin = text.data();
+  const std::size_t size = text.size();
   std::size_t i = 0;
-  while (i + step <= text.size() && !is_special(text.data() + i)) i += step;
-  // The last sixteen once more: a short rest costs more byte by byte.
-  if (i > 0 && i + step > text.size() && !is_special(text.data() + text.size() - step)) return text.size();
-  while (i < text.size() && is_plain(text[i])) ++i;
+  while (i + step <= size && !is_special(begin + i)) i += step;
+  // The last of them once more where they are not whole: a short rest costs more byte by byte.
+  if (size >= step && i + step > size && !is_special(begin + size - step)) return size;
+  if (size >= word && size < step && !is_special_word(begin) && !is_special_word(begin + size - word))
+    return size;
+  while (i < size && is_plain(text[i])) ++i;
   return i;
 }
 
-void append_escaped(std::string& out, std::string_view text) {
+template <class Out>
+void append_escaped(Out& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
   std::size_t from = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     auto c = static_cast<unsigned char>(text[i]);
     if (c >= 0x20 && c != '"' && c != '\\') continue;
-    out.append(text, from, i - from);
+    out += text.substr(from, i - from);
     from = i + 1;
     switch (c) {
       case '"':
@@ -71,7 +110,20 @@ void append_escaped(std::string& out, std::string_view text) {
         out += hex[c & 15];
     }
   }
-  out.append(text, from, text.size() - from);
+  out += text.substr(from);
+}
+
+// Of which so many bytes at the front need no escape.
+template <class Out>
+void append_quoted(Out& out, std::string_view text, std::size_t plain) {
+  out += '"';
+  out += text.substr(0, plain);
+  auto rest = text.substr(plain);
+  if (is_utf8(rest))
+    append_escaped(out, rest);
+  else
+    append_escaped(out, clean_utf8(rest));
+  out += '"';
 }
 
 void serialize(std::string& out, const boost::json::value& json) {
@@ -121,23 +173,21 @@ void serialize(std::string& out, const boost::json::value& json) {
 
 }  // namespace
 
+void encode_string(TextSink& out, std::string_view text) {
+  auto plain = plain_prefix(text);
+  if (plain < text.size()) return append_quoted(out, text, plain);
+  char* at = out.extend(text.size() + 2);
+  *at = at[text.size() + 1] = '"';
+  text.copy(at + 1, text.size());
+}
+
 void encode_string(std::string& out, std::string_view text) {
   auto plain = plain_prefix(text);
-  if (plain == text.size()) {
-    // Both quotes at once, then what is between.
-    auto at = out.size();
-    out.append(text.size() + 2, '"');
-    text.copy(out.data() + at + 1, text.size());
-    return;
-  }
-  out += '"';
-  out.append(text, 0, plain);
-  auto rest = text.substr(plain);
-  if (is_utf8(rest))
-    append_escaped(out, rest);
-  else
-    append_escaped(out, clean_utf8(rest));
-  out += '"';
+  if (plain < text.size()) return append_quoted(out, text, plain);
+  // Both quotes at once, then what is between.
+  auto at = out.size();
+  out.append(text.size() + 2, '"');
+  text.copy(out.data() + at + 1, text.size());
 }
 
 namespace detail {
@@ -298,26 +348,12 @@ void unknown_member(std::string_view name, const Pointer& parent, Faults& faults
 
 void append_number(std::string& out, double number) {
   char digits[32];
-  char* end = digits + sizeof digits;
-  // Durations and counts are seldom finer than thousandths. A decimal of so few digits that is the number is
-  // its shortest text too, and is found at a fifth of the cost; beyond these bounds an exponent may be
-  // shorter.
-  double thousandths = number * 1'000;
-  if (thousandths >= 1 && thousandths < 100'000'000 && thousandths == std::floor(thousandths) &&
-      thousandths / 1'000 == number) {
-    auto whole = static_cast<std::uint32_t>(thousandths);
-    char* at = std::to_chars(digits, end, whole / 1'000).ptr;
-    if (auto rest = whole % 1'000) {
-      *at++ = '.';
-      for (std::uint32_t unit = 100; rest; unit /= 10) {
-        *at++ = static_cast<char>('0' + rest / unit);
-        rest %= unit;
-      }
-    }
-    out.append(digits, at);
-    return;
-  }
-  out.append(digits, std::to_chars(digits, end, number).ptr);
+  out.append(digits, print_number(digits, number));
+}
+
+void append_number(TextSink& out, double number) {
+  char digits[32];
+  out.append(digits, print_number(digits, number));
 }
 
 std::string serialize(const boost::json::value& json) {

@@ -12,11 +12,15 @@
 #include <string_view>
 
 #include "describe/members.h"
+#include "describe/text_sink.h"
 
 namespace segments {
 
+// All of this header writes to a std::string or, where much is written, to a TextSink.
+
 // Quoted and escaped. Bytes that are not UTF-8 become U+FFFD, so that the output is JSON whatever comes in.
 void encode_string(std::string& out, std::string_view);
+void encode_string(TextSink& out, std::string_view);
 
 // JSON that is already text and is put in as it is.
 struct RawJson {
@@ -45,12 +49,13 @@ inline constexpr auto piece = piece_of<Member, first>();
 
 // Finite, and not zero: the shortest text that reads back the same.
 void append_number(std::string& out, double);
+void append_number(TextSink& out, double);
 
 }  // namespace detail
 
 // The object with each member's name, its value written by `encode_value(member_pointer, value)`.
-template <class T, class F>
-void encode_members(std::string& out, const T& value, F&& encode_value) {
+template <class Out, class T, class F>
+void encode_members(Out& out, const T& value, F&& encode_value) {
   using Members = MembersOf<T>;
   if constexpr (boost::mp11::mp_empty<Members>::value) out += '{';
   boost::mp11::mp_for_each<boost::mp11::mp_iota<boost::mp11::mp_size<Members>>>([&](auto i) {
@@ -62,8 +67,8 @@ void encode_members(std::string& out, const T& value, F&& encode_value) {
   out += '}';
 }
 
-template <class T>
-void encode(std::string& out, const T& value) {
+template <class Out, class T>
+void encode(Out& out, const T& value) {
   if constexpr (std::is_same_v<T, bool>) {
     out += value ? "true" : "false";
   } else if constexpr (std::is_same_v<T, RawJson>) {
@@ -122,7 +127,9 @@ void encode(std::string& out, const T& value) {
 template <class T>
 std::string encode(const T& value) {
   std::string out;
-  encode(out, value);
+  TextSink sink(out);
+  encode(sink, value);
+  sink.end();
   return out;
 }
 

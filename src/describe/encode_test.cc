@@ -42,9 +42,42 @@ TEST(Encode, WritesNumbersInTheirShortestForm) {
 }
 
 std::string encoded(std::string_view text) {
-  std::string out;
+  std::string out, beside("before ");
   encode_string(out, text);
+  TextSink sink(beside);
+  encode_string(sink, text);
+  sink.end();
+  EXPECT_EQ(beside, "before " + out);
   return out;
+}
+
+TEST(TextSink, AppendsAsTheStringDoes) {
+  for (std::size_t before : {0u, 1u, 15u, 16u, 100u}) {
+    std::string text(before, 'x'), expected = text;
+    text.reserve(2 * before);
+    TextSink sink(text);
+    for (std::size_t size = 0; size < 300; ++size) {
+      const std::string piece(size, static_cast<char>('a' + size % 26));
+      sink.append(piece.data(), piece.size()) += ',';
+      sink += std::string_view(piece);
+      encode(sink, size);
+      encode(sink, 1.5);
+      expected += piece + "," + piece + std::to_string(size) + "1.5";
+    }
+    sink.end();
+    EXPECT_EQ(text, expected);
+    std::string taken = std::move(text);
+    text = "another";
+    sink.end();
+    EXPECT_EQ(text, "another") << "the string is the sink's no more";
+  }
+}
+
+TEST(TextSink, LeavesTheStringWholeWhenItGoes) {
+  std::string text = "a";
+  text.reserve(1'000);
+  { TextSink(text) += "bc"; }
+  EXPECT_EQ(text, "abc");
 }
 
 // Thousandths are printed by a way of their own: it must find the same text as the standard library's.

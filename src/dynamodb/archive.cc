@@ -14,6 +14,7 @@
 #include "dynamodb/archive_items.h"
 #include "dynamodb/segment_history.h"
 #include "dynamodb/segment_item.h"
+#include "dynamodb/totals.h"
 #include "dynamodb/waiting_videos.h"
 
 namespace segments::dynamodb {
@@ -114,6 +115,12 @@ std::vector<Key> keys_of_counts(std::span<const Record> records) {
   return {keys.begin(), keys.end()};
 }
 
+// The record is in one item; what was added elsewhere since is in it or is to go.
+void add_keys_of_parts(const Record& record, std::vector<Key>& keys) {
+  if (const auto* total = std::get_if<TotalRecord>(&record))
+    std::ranges::move(other_keys_of_total(total->name), std::back_inserter(keys));
+}
+
 bool is_waiting(const Record& record) {
   const auto* video = std::get_if<VideoRecord>(&record);
   return video && video->video && video->video->status == VideoStatus::QUEUED &&
@@ -179,9 +186,9 @@ class Writing {
 
 PutReport put_some(Table& table, std::span<const Record> records) {
   PutReport report;
-  auto counts = keys_of_counts(records);
-  const auto found = find_all(table, records, counts);
-  std::erase_if(counts, [&](const Key& key) { return !found.items.contains(key); });
+  auto removals = keys_of_counts(records);
+  const auto found = find_all(table, records, removals);
+  std::erase_if(removals, [&](const Key& key) { return !found.items.contains(key); });
   Writing writing(table, report);
   for (std::size_t i = 0; i < records.size(); ++i) {
     const auto& key = found.keys[i];
@@ -190,8 +197,9 @@ PutReport put_some(Table& table, std::span<const Record> records) {
     if (!key || found.there[i] == records[i]) continue;
     auto at = found.items.find(*key);
     writing.add(records[i], *key, at == found.items.end() ? nullptr : &at->second);
+    add_keys_of_parts(records[i], removals);
   }
-  writing.write(counts);
+  writing.write(removals);
   return report;
 }
 
@@ -251,6 +259,9 @@ void DynamoArchive::remove_records(std::span<const Record> records) {
     for (std::size_t i = 0; i < some.size(); ++i) {
       if (!found.keys[i] || !found.items.contains(*found.keys[i])) continue;
       removals.insert(*found.keys[i]);
+      std::vector<Key> parts;
+      add_keys_of_parts(some[i], parts);
+      removals.insert(parts.begin(), parts.end());
       const auto* segment = std::get_if<SegmentRecord>(&some[i]);
       if (!segment) continue;
       removals.insert(count_key(segment->segment.user_id));

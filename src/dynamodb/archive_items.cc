@@ -12,12 +12,13 @@
 #include "dynamodb/kept_requests.h"
 #include "dynamodb/segment_history.h"
 #include "dynamodb/segment_item.h"
+#include "dynamodb/totals.h"
 #include "dynamodb/video_item.h"
 
 namespace segments::dynamodb {
 namespace {
 
-constexpr std::string_view history_prefix = "#history#", totals_partition = "#totals";
+constexpr std::string_view history_prefix = "#history#";
 
 // --- What others left in an item, as text ---
 
@@ -111,10 +112,6 @@ std::optional<Record> segment_record(const Item& item) {
   record.foreign = foreign_of(item, names_of_segment());
   record.segment = std::move(stored->segment);
   return record;
-}
-
-std::optional<Record> total_record(const Item& item) {
-  return TotalRecord{text_of(item, "segment_id"), integer_of(item, "n")};
 }
 
 // "#history#" segment "#" id of its making
@@ -232,15 +229,18 @@ bool is_history(const Item& item) {
 RecordItems::RecordItems(Table& table, std::vector<Item> items) {
   std::vector<Key> keys;
   for (const auto& item : items)
-    if (auto key = needed_segment(item)) keys.push_back(std::move(*key));
-  if (!keys.empty()) segments_ = find_items(table, std::move(keys));
+    if (auto key = needed_segment(item))
+      keys.push_back(std::move(*key));
+    else if (is_total(item))
+      std::ranges::move(other_keys_of_total(text_of(item, "segment_id")), std::back_inserter(keys));
+  if (!keys.empty()) needed_ = find_items(table, std::move(keys));
 }
 
 std::optional<Record> RecordItems::record_of(const Item& item) const {
   std::optional<Record> record;
   const auto needed = needed_segment(item);
-  const auto at = needed ? segments_.find(*needed) : segments_.end();
-  const Item none, &segment = at == segments_.end() ? none : at->second;
+  const auto at = needed ? needed_.find(*needed) : needed_.end();
+  const Item none, &segment = at == needed_.end() ? none : at->second;
   if (is_history(item)) {
     // Of a segment that is no more, or of one that had the id before.
     if (!read_segment(segment) || text_of(segment, "made_id") != history_place(item).made_id)
@@ -255,8 +255,8 @@ std::optional<Record> RecordItems::record_of(const Item& item) const {
     if (!by) return std::nullopt;
     record = RequestRecord{std::move(by->user_id), std::move(by->key), std::move(request.fingerprint),
                            integer_of(item, "expires_at"), std::move(request.segment)};
-  } else if (text_of(item, "video_id") == totals_partition) {
-    record = total_record(item);
+  } else if (is_total(item)) {
+    record = TotalRecord{text_of(item, "segment_id"), sum_of_total(item, needed_)};
   } else if (text_of(item, "video_id").starts_with('#')) {
     return std::nullopt;
   } else if (text_of(item, "segment_id") == "#VIDEO") {
@@ -276,8 +276,7 @@ std::optional<Key> key_of_record(const Record& record, const std::map<Key, Item>
   }
   if (const auto* request = std::get_if<RequestRecord>(&record))
     return key_of_request({request->user_id, request->key, ""});
-  if (const auto* total = std::get_if<TotalRecord>(&record))
-    return Key{std::string(totals_partition), total->name};
+  if (const auto* total = std::get_if<TotalRecord>(&record)) return total_key(total->name);
   const auto& reading = std::get<ReadingRecord>(record);
   auto segment = segments.find(key_to_look_under(reading.segment_id));
   if (segment == segments.end() || !read_segment(segment->second)) return std::nullopt;

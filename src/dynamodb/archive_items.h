@@ -13,8 +13,8 @@
 
 namespace segments::dynamodb {
 
-// The items of which some records are made: those of the records themselves, and of the segments that say
-// what an item means (whose history it is, whether a request was carried out).
+// The items of which some records are made: those of the records themselves, of the segments that say what an
+// item means (whose history it is, whether a request was carried out), and the other parts of totals.
 class RecordItems {
  public:
   RecordItems(Table&, std::vector<Item>);
@@ -24,7 +24,7 @@ class RecordItems {
   std::optional<Record> record_of(const Item&) const;
 
  private:
-  std::map<Key, Item> segments_;
+  std::map<Key, Item> needed_;
 };
 
 // "#history#" stands before the segment's id and the id of its making.

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "dynamodb/claims.h"
 #include "dynamodb/test_segments.h"
+#include "dynamodb/totals.h"
 #include "dynamodb/video_store.h"
 #include "store/contract.h"
 
@@ -132,6 +133,25 @@ TEST_F(TableAsRecords, NamesWhatDynamoDoesNotTake) {
             (std::set<std::string>{"the segment clip-2 has an id that does not hold its video's.",
                                    "the segment seg_v3_003 is larger than DynamoDB's 400 KB."}));
   EXPECT_EQ(all_of<SegmentRecord>(archive_).size(), 1u);
+}
+
+TEST_F(TableAsRecords, ATotalInManyItemsIsOneRecordAndComesBackAsOneItem) {
+  DynamoTotals totals(table_);
+  for (int i = 0; i < 50; ++i) totals.add_total("n", 2);
+  const auto told = all_of<TotalRecord>(archive_);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told.front().value, 100);
+  const std::vector<Record> same{told.front()};
+  EXPECT_EQ(archive_.find_records(same).front(), same.front());
+  EXPECT_EQ(archive_.put_records(same).changed, 0);
+
+  const std::vector<Record> other{TotalRecord{"n", 7}};
+  EXPECT_EQ(archive_.put_records(other).changed, 1);
+  EXPECT_EQ(totals.list_totals().at(0).second, 7);
+  totals.add_total("n", 1);
+  EXPECT_EQ(totals.list_totals().at(0).second, 8);
+  archive_.remove_records(other);
+  EXPECT_TRUE(archive_.is_empty());
 }
 
 TEST_F(TableAsRecords, ACountThatWasAskedForMeanwhileIsMadeAnew) {

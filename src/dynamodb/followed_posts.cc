@@ -12,8 +12,9 @@ namespace segments::dynamodb {
 namespace {
 
 // Hints are spread over partitions, so that they bound no burst of links and readings; by segment, so that
-// the hints of one are written together.
-constexpr int shards = 8;
+// the hints of one are written together. There were eight: a hint of that time is found, since all are looked
+// at, and goes as one that its segment no longer names.
+constexpr int shards = 32;
 // Longer than a write with all its retries takes, and clocks differ.
 constexpr Millis grace_ms = 300'000;
 // Nothing is put off so far: it was by a clock that was ahead.

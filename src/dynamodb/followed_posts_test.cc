@@ -83,6 +83,31 @@ TEST_F(DynamoFollowedPosts, ManyStrayHintsHideNothing) {
   EXPECT_EQ(due(1), Ids{"a"});
 }
 
+TEST_F(DynamoFollowedPosts, HintsOfWhenThereWereFewerPartitionsAreFoundAndGo) {
+  auto id = link(1, "a");
+  auto posts = followed(id);
+  auto& post = posts.begin()->second;
+  drop_hints(table, id, posts, {});
+  post.hint = make_id(now_ms() - hour_ms);
+  Terms terms;
+  auto update = "SET " + terms.name("followed") + " = " + terms.value(attribute_of_followed(posts));
+  table.update({.key = *key_of_segment(id), .update = std::move(update), .terms = std::move(terms)});
+  // In whichever partition its segment's hints do not go now.
+  put_hints(table, id, {}, posts);
+  Key now_at;
+  for (const auto& item : table.scan({.is_strong = true}).items)
+    if (text_of(item, "video_id").starts_with("#due#")) now_at = key_of(item);
+  const Key before_at{now_at.video_id == "#due#3" ? "#due#4" : "#due#3", now_at.segment_id};
+  table.batch_write({item_of(before_at)}, {now_at});
+
+  auto due_posts = list_due_posts(table, now_ms(), 10);
+  ASSERT_EQ(due_posts.size(), 1u);
+  EXPECT_EQ(due_posts.front().post_id, "a");
+  put_off_posts(table, due_posts, now_ms());
+  EXPECT_EQ(due(), Ids{});
+  EXPECT_EQ(hints(), 1) << "the new one; the old one was dropped by who looked for what is due";
+}
+
 TEST_F(DynamoFollowedPosts, WhoIsKilledBeforeTheSegmentIsWrittenHasPutNothingOff) {
   auto id = link(1, "a");
   auto posts = list_due_posts(table, now_ms(), 10);

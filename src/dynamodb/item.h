@@ -127,9 +127,9 @@ bool read_attribute(T& out, const Attribute& attribute) {
     if (found) out = static_cast<T>(*found);
     return found.has_value();
   } else if constexpr (std::is_same_v<T, std::string>) {
-    auto found = text_of(attribute);
-    if (found) out = std::move(*found);
-    return found.has_value();
+    const auto* found = std::get_if<std::string>(&attribute.value);
+    if (found) out = *found;
+    return found != nullptr;
   } else if constexpr (OptionalOf<T>::value) {
     if (std::holds_alternative<Attribute::Null>(attribute.value)) {
       out.reset();

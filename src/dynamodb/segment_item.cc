@@ -142,6 +142,10 @@ std::map<std::string, StoredPost, std::less<>> number_posts(const std::vector<So
 
 std::string canonical_time(const std::string& text) {
   auto at = parse_time(text);
+  // As this program writes it, which is usual.
+  constexpr std::string_view form = "0000-00-00T00:00:00.000Z";
+  auto has_form = [](char c, char in_form) { return in_form == '0' ? c >= '0' && c <= '9' : c == in_form; };
+  if (at && std::ranges::equal(text, form, has_form) && text[17] < '6') return text;
   // Python's isoformat() of a time in UTC that does not know it is.
   if (!at) at = parse_time(text + "Z");
   return at ? format_time(*at) : text;

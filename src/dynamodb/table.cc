@@ -1,6 +1,7 @@
 #include "dynamodb/table.h"
 
 #include <algorithm>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <chrono>
@@ -62,6 +63,18 @@ ItemPage page_in(const boost::json::object& body) {
   page.scanned = static_cast<std::int64_t>(number_in(body, "ScannedCount"));
   page.last = item_in(body, "LastEvaluatedKey");
   return page;
+}
+
+// Its values lie side by side, and go at once with the last of them.
+boost::json::object parse_answer(const std::string& text) {
+  boost::json::error_code fault;
+  boost::json::parse_options options;
+  options.max_depth = 256;  // an item may be 32 levels deep, each of which takes two of JSON
+  auto memory = boost::json::make_shared_resource<boost::json::monotonic_resource>(text.size() * 4);
+  auto json = boost::json::parse(text, fault, std::move(memory), options);
+  if (fault || !json.is_object())
+    throw Error(ErrorKind::unavailable, "DynamoDB sent an answer that could not be read.", {}, 1);
+  return std::move(json.get_object());
 }
 
 // Full jitter, as after a throttled call.
@@ -167,19 +180,12 @@ Table::Answer Table::call(std::string_view operation, std::string request, Repea
                  .body = aws::memory_body(std::move(request)),
                  .is_idempotent = repeat == Repeat::safe};
   auto reply = client_.call(call);
-  Answer answer{.body = {},
+  const bool is_done = reply.is_done();
+  Answer answer{.body = is_done ? parse_answer(reply.body) : boost::json::object(),
                 .error_code = std::move(reply.error_code),
                 .error_message = std::move(reply.error_message),
                 .may_have_run_before = reply.may_have_run_before};
-  if (!answer.is_done()) return answer;
-  boost::json::error_code fault;
-  boost::json::parse_options options;
-  options.max_depth = 256;  // an item may be 32 levels deep, each of which takes two of JSON
-  auto json = boost::json::parse(reply.body, fault, {}, options);
-  if (fault || !json.is_object())
-    throw Error(ErrorKind::unavailable, "DynamoDB sent an answer that could not be read.", {}, 1);
-  answer.body = std::move(json.get_object());
-  note(operation, answer.body);
+  if (is_done) note(operation, answer.body);
   return answer;
 }
 

@@ -93,6 +93,31 @@ TEST_F(DynamoVideos, ATotalIsNeverAddedTwice) {
   EXPECT_EQ(totals.list_totals().at(0).second, 111);
 }
 
+TEST_F(DynamoVideos, ATotalIsSpreadOverPartitionsAndSummedUpWithWhatOlderProcessesAdd) {
+  DynamoTotals totals(table), others(table);
+  for (int i = 0; i < 100; ++i) totals.add_total("n", 1);
+  contract::run_at_once(4, [&](int) {
+    for (int i = 0; i < 25; ++i) others.add_total("n", 10);
+  });
+  // As processes do that know of one item alone.
+  Terms terms;
+  auto update = "ADD " + terms.name("n") + " " + terms.value(std::int64_t{5'000});
+  table.update({.key = {"#totals", "n"}, .update = std::move(update), .terms = std::move(terms)});
+  totals.add_total("other", 7);
+  using Entry = std::pair<std::string, std::int64_t>;
+  EXPECT_EQ(totals.list_totals(), (std::vector<Entry>{{"n", 6'100}, {"other", 7}}));
+
+  int parts = 0;
+  std::int64_t most = 0;
+  for (const auto& item : table.scan({.is_strong = true}).items) {
+    if (!text_of(item, "video_id").starts_with("#totals#")) continue;
+    ++parts;
+    most = std::max(most, integer_of(item, "n"));
+  }
+  EXPECT_GT(parts, 20) << "of 32, by 200 additions";
+  EXPECT_LT(most, 300) << "none has the most of them";
+}
+
 TEST_F(DynamoVideos, ManyWhoMoveOneJobAllSucceedAndItNeverFallsBack) {
   store.create_video(make_video("v1"), "");
   contract::run_at_once(

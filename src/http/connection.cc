@@ -35,6 +35,21 @@ std::string_view refusal_detail(int status) {
   }
 }
 
+// Begins what an answer waits for; its coroutine resumes on its own thread.
+struct LaterStart {
+  Loop* loop;
+  LaterResponse* later;
+
+  template <class Handler>
+  void operator()(Handler&& handler) {
+    auto waiting = std::make_shared<std::decay_t<Handler>>(std::forward<Handler>(handler));
+    later->begin([loop = loop, waiting = std::move(waiting)]() mutable {
+      // Whoever calls lets go of the coroutine before the coroutine's own thread may run it.
+      loop->resume([resumed = std::move(waiting)] { (*resumed)(); });
+    });
+  }
+};
+
 }  // namespace
 
 Connection::Connection(Loop& loop, Socket socket, std::string remote_address, Place place)
@@ -156,7 +171,8 @@ Task<void> Connection::answer_route(const RouteHandler& route, Response& respons
       co_return;
     }
   if (!route.is_for_pool(request_)) {
-    response = shared_.router.respond(route, request_);
+    response = shared_.router.begin(route, request_);
+    if (response.later) co_await wait_for_answer(response);
     co_return;
   }
   clear_deadline();
@@ -164,6 +180,20 @@ Task<void> Connection::answer_route(const RouteHandler& route, Response& respons
   Pool::Job work = [this, &route, &response] { response = shared_.router.respond(route, request_); };
   if (!co_await run_on_pool(*shared_.pool, socket_.get_executor(), Pool::Entry::new_work, work))
     response = problem_response(Error(ErrorKind::unavailable, std::string(refusal_detail(503))), request_);
+}
+
+Task<void> Connection::wait_for_answer(Response& response) {
+  clear_deadline();
+  while (auto later = std::move(response.later)) {
+    if (!loop_.begin_waiting()) {
+      response = problem_response(Error(ErrorKind::unavailable, std::string(refusal_detail(503))), request_);
+      co_return;
+    }
+    LaterStart start{&loop_, later.get()};
+    const asio::use_awaitable_t<Executor> token;
+    co_await asio::async_initiate<const asio::use_awaitable_t<Executor>&, void()>(start, token);
+    response = shared_.router.go_on(*later, request_);
+  }
 }
 
 // The stream takes the socket; this connection's buffers and coroutines go away.

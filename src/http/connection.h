@@ -13,6 +13,15 @@
 
 namespace segments::http {
 
+// What an upload's sink is given at once.
+struct UploadPiece {
+  explicit UploadPiece(std::size_t most)
+      : bytes(std::make_unique_for_overwrite<char[]>(most)), capacity(most) {}
+
+  std::unique_ptr<char[]> bytes;
+  std::size_t capacity, size = 0;
+};
+
 class Connection final : public Tracked {
  public:
   Connection(Loop&, Socket, std::string remote_address, Place);
@@ -33,9 +42,11 @@ class Connection final : public Tracked {
   Task<Read> read_head(bool first);
   Read parse_head();
   Task<Read> read_body(std::string& body, std::uint64_t limit);
-  Task<Read> read_piece(std::string& piece, std::size_t enough);
+  Task<Read> read_chunks(std::string& piece, std::size_t enough);
+  Task<Read> fill(UploadPiece&);
   Read parse_body();
   Task<Read> read_some();
+  bool was_late(const error_code&) const;
   void make_room();
   void widen_buffer();
   Task<Read> send_continue();
@@ -45,8 +56,12 @@ class Connection final : public Tracked {
   // Answering (connection.cc, connection_upload.cc).
   Task<void> exchange();
   Task<void> answer_route(const RouteHandler&, Response&);
+  Task<void> wait_for_answer(Response&);
   Task<void> answer_upload(const RouteHandler&, Response&);
   Task<Response> receive_body(BodySink&);
+  Task<Read> receive_chunked(BodySink&, std::optional<Response>& ended);
+  Task<Read> receive_sized(BodySink&, std::optional<Response>& ended);
+  std::optional<Response> write_while_it_comes(BodySink&, UploadPiece&);
   Task<void> refuse(int status);
   Response body_problem(Read);
   bool has_unread_body() const { return parser_ && parser_->is_header_done() && !parser_->is_done(); }

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t first_buffer_bytes = 4 * 1024;
 constexpr std::size_t body_buffer_bytes = 64 * 1024;
+constexpr std::size_t deadline_bytes = 64 * 1024;  // so much of an upload must come within body_seconds
 constexpr std::uint64_t max_lingering_bytes = 16 * 1024 * 1024;
 constexpr int lingering_seconds = 5;
 
@@ -50,9 +51,12 @@ Task<Connection::Read> Connection::read_some() {
     end_ += count;
     co_return Read::done;
   }
-  // Only the sweep and a graceful stop cancel.
-  bool late = error == asio::error::operation_aborted && steady_ms() >= deadline_;
-  co_return late ? Read::timed_out : Read::closed;
+  co_return was_late(error) ? Read::timed_out : Read::closed;
+}
+
+// Only the sweep and a graceful stop cancel.
+bool Connection::was_late(const error_code& error) const {
+  return error == asio::error::operation_aborted && steady_ms() >= deadline_;
 }
 
 Connection::Read Connection::parse_head() {
@@ -147,20 +151,38 @@ Task<Connection::Read> Connection::read_body(std::string& body, std::uint64_t li
   }
 }
 
-// The next piece of an upload; short only where the body ends. Needs collect() before.
-Task<Connection::Read> Connection::read_piece(std::string& piece, std::size_t enough) {
+// The next piece of an upload in chunks; short only where the body ends. Needs collect() before.
+Task<Connection::Read> Connection::read_chunks(std::string& piece, std::size_t enough) {
   std::size_t in_time = 0;
   set_deadline(shared_.options.body_seconds);
   for (;;) {
     if (auto read = parse_body(); read != Read::done) co_return read;
     if (parser_->is_done() || piece.size() >= enough) co_return Read::done;
-    if (piece.size() >= in_time + 64 * 1024) {
+    if (piece.size() >= in_time + deadline_bytes) {
       in_time = piece.size();
       set_deadline(shared_.options.body_seconds);
     }
     widen_buffer();
     if (auto read = co_await read_some(); read != Read::done) co_return read;
   }
+}
+
+// The piece is full afterwards, or the body has ended.
+Task<Connection::Read> Connection::fill(UploadPiece& piece) {
+  std::size_t in_time = piece.size;
+  set_deadline(shared_.options.body_seconds);
+  while (piece.size < piece.capacity && !parser_->is_done()) {
+    auto room = std::min<std::uint64_t>(piece.capacity - piece.size, parser_->bytes_left());
+    auto [error, count] =
+        co_await socket_.async_read_some(asio::buffer(piece.bytes.get() + piece.size, room), awaiting);
+    if (error) co_return was_late(error) ? Read::timed_out : Read::closed;
+    piece.size += count;
+    parser_->pass_by(count);
+    if (piece.size < in_time + deadline_bytes) continue;
+    in_time = piece.size;
+    set_deadline(shared_.options.body_seconds);
+  }
+  co_return Read::done;
 }
 
 // Closing a socket that holds unread bytes resets it, and the client may lose the answer that is on its way:

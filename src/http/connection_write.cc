@@ -87,22 +87,26 @@ Task<bool> Connection::write_bytes(std::string_view head, std::string_view body,
 }
 
 Task<bool> Connection::write_file(const FileRange& range) {
-  off_t offset = range.offset;
+  off_t offset = range.offset, asked = offset;
   const off_t end = range.offset + range.length;
   int file = range.file->descriptor();
   while (offset < end) {
-    auto step = static_cast<std::size_t>(std::min<std::int64_t>(end - offset, file_step_bytes));
-    auto sent = ::sendfile(socket_.native_handle(), file, &offset, step);
+    auto step = std::min<std::int64_t>(end - offset, file_step_bytes);
+    auto sent = ::sendfile(socket_.native_handle(), file, &offset, static_cast<std::size_t>(step));
     if (sent == 0) co_return false;  // the file has become shorter
-    if (sent > 0) {
+    if (sent == step) {
       // A fast client must not keep the thread from the others.
       if (offset < end) co_await asio::post(socket_.get_executor(), awaiting);
       continue;
     }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) co_return false;
-    // The disk is read while the client takes what it has.
-    posix_fadvise(file, offset, file_step_bytes, POSIX_FADV_WILLNEED);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno != EAGAIN) co_return false;
+    // The disk is read while the client takes what it has; every page is looked for once.
+    if (asked < offset + file_step_bytes) {
+      asked = std::max<off_t>(asked, offset);
+      posix_fadvise(file, asked, 2 * file_step_bytes, POSIX_FADV_WILLNEED);
+      asked += 2 * file_step_bytes;
+    }
     if (!co_await wait_until_writable()) co_return false;
   }
   co_return true;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/log.h"
 
@@ -93,15 +94,23 @@ void EventConnection::read() {
                            });
 }
 
-// True when there is something to write.
+// Notes what was written and takes what is queued, under one lock. True when there is something to write.
 bool EventConnection::take_queued() {
-  if (sent_events_ < sending_.size()) return true;
-  sending_.clear();
-  if (sending_.capacity() > events_a_write) sending_.shrink_to_fit();
-  sent_events_ = 0;
-  std::lock_guard lock(mutex_);
-  sending_.swap(queued_);
-  return !sending_.empty();
+  bool is_over;
+  {
+    std::lock_guard lock(mutex_);
+    woken_ = false;
+    waiting_bytes_ -= std::exchange(written_bytes_, 0);
+    if (sent_events_ == sending_.size()) {
+      sending_.clear();
+      if (sending_.capacity() > events_a_write) sending_.shrink_to_fit();
+      sent_events_ = 0;
+      sending_.swap(queued_);
+    }
+    is_over = broken_ || (closing_ && waiting_bytes_ == 0);
+  }
+  if (is_over) finish();
+  return !is_over && !sending_.empty();
 }
 
 // Writes as many events as one call takes. False when the client has gone.
@@ -132,25 +141,14 @@ bool EventConnection::write_some() {
     sent_bytes_ -= sending_[sent_events_]->size();
     sending_[sent_events_++].reset();
   }
-  std::lock_guard lock(mutex_);
-  waiting_bytes_ -= static_cast<std::size_t>(sent);
+  written_bytes_ += static_cast<std::size_t>(sent);
   return true;
 }
 
 void EventConnection::flush() {
   if (!socket_) return;
-  bool is_over;
-  {
-    std::lock_guard lock(mutex_);
-    woken_ = false;
-    is_over = broken_;
-  }
-  while (!is_over && !awaits_writable_ && take_queued()) is_over = !write_some();
-  if (!is_over) {
-    std::lock_guard lock(mutex_);
-    is_over = closing_ && waiting_bytes_ == 0;
-  }
-  if (is_over) finish();
+  while (take_queued() && !awaits_writable_)
+    if (!write_some()) return finish();
 }
 
 void EventConnection::wait_until_writable() {

@@ -56,8 +56,9 @@ class EventConnection final : public EventStream,
   std::optional<Socket> socket_;
   std::optional<Place> place_;
   std::vector<std::shared_ptr<const std::string>> sending_;
-  std::size_t sent_events_ = 0;  // of sending_
-  std::size_t sent_bytes_ = 0;   // of the event after them
+  std::size_t sent_events_ = 0;    // of sending_
+  std::size_t sent_bytes_ = 0;     // of the event after them
+  std::size_t written_bytes_ = 0;  // not yet taken from waiting_bytes_
   bool awaits_writable_ = false;
   Millis last_progress_;
 };

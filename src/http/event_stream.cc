@@ -1,5 +1,7 @@
 #include "http/event_stream.h"
 
+#include <algorithm>
+
 namespace segments {
 
 namespace {
@@ -20,15 +22,14 @@ std::string format_event(std::string_view id, std::string_view event, std::strin
   if (!id.empty()) append_line(out, "id: ", id);
   if (!event.empty()) append_line(out, "event: ", event);
   out += "data: ";
-  for (std::size_t i = 0; i < data.size(); ++i) {
-    if (data[i] != '\n' && data[i] != '\r') {
-      out += data[i];
-      continue;
-    }
-    // The format ends a line at \n, \r or \r\n; each becomes one further data line.
-    if (data[i] == '\r' && i + 1 < data.size() && data[i + 1] == '\n') ++i;
+  // The format ends a line at \n, \r or \r\n; each becomes one further data line. Data seldom has any.
+  auto end_of_line = [&] { return std::min(data.find('\n'), data.find('\r')); };
+  for (auto end = end_of_line(); end != data.npos; end = end_of_line()) {
+    out += data.substr(0, end);
     out += "\ndata: ";
+    data.remove_prefix(data.substr(end).starts_with("\r\n") ? end + 2 : end + 1);
   }
+  out += data;
   out += "\n\n";
   return out;
 }

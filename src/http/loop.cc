@@ -6,6 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "base/batch.h"
 #include "base/log_batch.h"
 #include "http/connection.h"
 #include "http/event_connection.h"
@@ -53,8 +57,10 @@ void Loop::run() {
   sigemptyset(&set);
   sigaddset(&set, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  // Behind what is ready now: the busier the thread, the more lines leave together.
-  LogBatch batch([this, &batch] { asio::post(context, [&batch] { batch.flush(); }); });
+  // Behind what is ready now: the busier the thread, the more of it shares a read transaction, and the more
+  // lines leave together.
+  Batch batch([this, &batch] { asio::post(context, [&batch] { batch.end(); }); });
+  LogBatch lines([this, &lines] { asio::post(context, [&lines] { lines.flush(); }); });
   context.run();
 }
 
@@ -130,6 +136,54 @@ void Loop::flush_woken() {
   for (auto& stream : streams) stream->flush();
 }
 
+bool Loop::begin_waiting() {
+  const auto& options = shared.options;
+  std::lock_guard lock(waiting_mutex_);
+  if (waiting_ >= static_cast<std::size_t>(options.pool_threads + options.pool_queue)) return false;
+  ++waiting_;
+  return true;
+}
+
+// What becomes ready together, such as what was committed together, wakes the loop's thread once.
+struct Loop::Handover {
+  explicit Handover(Loop& l) : loop(l) {}
+  ~Handover() { loop.hand_over(std::move(resumed)); }
+  Handover(const Handover&) = delete;
+  Handover& operator=(const Handover&) = delete;
+
+  Loop& loop;
+  Resumed resumed;
+};
+
+void Loop::resume(std::function<void()> waiting) {
+  auto* batch = Batch::of_this_thread();
+  if (!batch) {
+    Resumed one;
+    one.push_back(std::move(waiting));
+    return hand_over(std::move(one));
+  }
+  auto& kept = batch->kept_for(&resumed_);
+  if (!kept) kept = std::make_shared<Handover>(*this);
+  static_cast<Handover*>(kept.get())->resumed.push_back(std::move(waiting));
+}
+
+void Loop::hand_over(Resumed&& resumed) {
+  std::lock_guard lock(waiting_mutex_);
+  waiting_ -= resumed.size();
+  if (resumed_.empty()) asio::post(context, [this] { run_resumed(); });
+  std::ranges::move(resumed, std::back_inserter(resumed_));
+  if (waiting_ == 0) none_waits_.notify_all();
+}
+
+void Loop::run_resumed() {
+  Resumed resumed;
+  {
+    std::lock_guard lock(waiting_mutex_);
+    resumed.swap(resumed_);
+  }
+  for (auto& waiting : resumed) waiting();
+}
+
 void Loop::stop_gracefully() {
   asio::post(context, [this] {
     for (auto i = tracked_.size(); i-- > 0;)
@@ -138,10 +192,16 @@ void Loop::stop_gracefully() {
 }
 
 void Loop::abandon_all() {
+  {
+    // Whoever brings something still reaches into the coroutines that wait for it.
+    std::unique_lock lock(waiting_mutex_);
+    none_waits_.wait(lock, [this] { return waiting_ == 0; });
+  }
   for (auto i = tracked_.size(); i-- > 0;)
     if (i < tracked_.size()) tracked_[i]->abandon();
   std::lock_guard lock(woken_mutex_);
   woken_.clear();
+  resumed_.clear();
 }
 
 }  // namespace segments::http

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -74,9 +75,12 @@ class Loop {
   void run();                                          // until stop_now()
   void adopt(int socket, std::string remote_address);  // any thread
   void wake(std::shared_ptr<EventConnection>);         // any thread: its events are written soon
-  void stop_gracefully();                              // any thread
-  void stop_now() { context.stop(); }                  // any thread
-  void abandon_all();                                  // once run() has returned
+  // A coroutine of this loop waits for what another thread brings, unless as many do as may: then false.
+  bool begin_waiting();
+  void resume(std::function<void()> waiting);  // any thread: it goes on soon
+  void stop_gracefully();                      // any thread
+  void stop_now() { context.stop(); }          // any thread
+  void abandon_all();                          // once run() has returned; waits for what other threads bring
   int connections() const { return connections_.load(std::memory_order_relaxed); }
 
   void add(Tracked&);
@@ -90,6 +94,10 @@ class Loop {
  private:
   void tick();
   void flush_woken();
+  using Resumed = std::vector<std::function<void()>>;
+  struct Handover;
+  void hand_over(Resumed&&);
+  void run_resumed();
   struct Accepted;
   void begin(Accepted&);
 
@@ -103,6 +111,10 @@ class Loop {
  private:
   std::mutex woken_mutex_;
   std::vector<std::shared_ptr<EventConnection>> woken_;
+  std::mutex waiting_mutex_;
+  std::condition_variable none_waits_;
+  std::size_t waiting_ = 0;
+  Resumed resumed_;
   asio::executor_work_guard<Executor> work_;
   Timer timer_;
 };

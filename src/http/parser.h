@@ -26,6 +26,11 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   bool expects_continue() const { return expects_continue_; }
   // Where the body's bytes go from now on, and how many may come.
   void collect(std::string& body, std::uint64_t limit);
+  // Of a body whose length is known: how much is still to come, and that so much of it was read past the
+  // parser.
+  std::uint64_t bytes_left() const { return content_length().value_or(0) - passed_by_; }
+  void pass_by(std::uint64_t count) { passed_by_ += count; }
+  bool is_done() const { return basic_parser::is_done() || (passed_by_ > 0 && bytes_left() == 0); }
 
  private:
   using field = boost::beast::http::field;
@@ -45,6 +50,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   Request& request_;
   std::string* body_ = nullptr;
   std::uint64_t body_left_ = 0;
+  std::uint64_t passed_by_ = 0;
   int version_ = 11;
   int hosts_ = 0;
   int lengths_ = 0;

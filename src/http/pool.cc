@@ -1,5 +1,7 @@
 #include "http/pool.h"
 
+#include <cerrno>
+
 namespace segments::http {
 
 Pool::Pool(int max_threads, int max_queued, Metrics* metrics)
@@ -15,53 +17,68 @@ Pool::~Pool() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
     dropped.swap(jobs_);
+    for (auto* waiting : waiting_) sem_post(&waiting->wake);
+    waiting_.clear();
   }
-  wake_.notify_all();
   for (auto& thread : threads_) thread.join();
 }
 
+void Pool::note_queued() {
+  if (queued_gauge_) queued_gauge_->set(static_cast<double>(jobs_.size()));
+}
+
 bool Pool::add(Job job, Entry entry) {
-  {
-    std::lock_guard lock(mutex_);
-    if (entry == Entry::new_work && running_ + jobs_.size() >= max_threads_ + max_queued_) return false;
-    jobs_.push_back(std::move(job));
-    if (queued_gauge_) queued_gauge_->set(static_cast<double>(jobs_.size()));
-    if (jobs_.size() > idle_ && threads_.size() < max_threads_) {
-      ++idle_;  // counted before it runs, so that a burst does not start more than it needs
-      try {
-        threads_.emplace_back([this] { run(); });
-      } catch (const std::exception&) {
-        --idle_;
-        // The system gives no thread. Those that are there come to the job; without any it is not taken.
-        if (threads_.empty()) {
-          jobs_.pop_back();
-          if (queued_gauge_) queued_gauge_->set(static_cast<double>(jobs_.size()));
-          return false;
-        }
+  std::unique_lock lock(mutex_);
+  if (entry == Entry::new_work && running_ + jobs_.size() >= max_threads_ + max_queued_) return false;
+  if (!waiting_.empty()) {
+    auto* waiting = waiting_.back();
+    waiting_.pop_back();
+    waiting->job = std::move(job);
+    ++running_;
+    lock.unlock();
+    sem_post(&waiting->wake);
+    return true;
+  }
+  jobs_.push_back(std::move(job));
+  // Counted before it runs, so that a burst does not start more than it needs.
+  if (jobs_.size() > beginning_ && threads_.size() < max_threads_ && !stopping_) {
+    try {
+      auto& place = places_.emplace_back();
+      threads_.emplace_back([this, &place] { run(place); });
+      ++beginning_;
+    } catch (const std::exception&) {
+      if (places_.size() > threads_.size()) places_.pop_back();
+      // The system gives no thread. Those that are there come to the job; without any it is not taken.
+      if (threads_.empty()) {
+        jobs_.pop_back();
+        return false;
       }
     }
   }
-  wake_.notify_one();
+  note_queued();
   return true;
 }
 
-void Pool::run() {
+void Pool::run(Waiting& own) {
   std::unique_lock lock(mutex_);
-  for (;;) {
-    wake_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
-    --idle_;
-    if (stopping_) return;
-    ++running_;
-    {
-      auto job = std::move(jobs_.front());
+  --beginning_;
+  while (!stopping_) {
+    if (!jobs_.empty()) {
+      own.job = std::move(jobs_.front());
       jobs_.pop_front();
-      if (queued_gauge_) queued_gauge_->set(static_cast<double>(jobs_.size()));
+      ++running_;
+      note_queued();
       lock.unlock();
-      job();
+    } else {
+      waiting_.push_back(&own);
+      lock.unlock();
+      while (sem_wait(&own.wake) != 0 && errno == EINTR) continue;
     }
+    if (!own.job) return;  // it was woken for the end
+    own.job();
+    own.job = nullptr;
     lock.lock();
     --running_;
-    ++idle_;
   }
 }
 

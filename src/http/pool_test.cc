@@ -3,8 +3,13 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include <algorithm>
+#include <atomic>
 #include <future>
+#include <latch>
 #include <memory>
+#include <thread>
+#include <vector>
 
 namespace segments::http {
 namespace {
@@ -78,6 +83,29 @@ TEST(Pool, LeavesWorkToTheThreadsThatAreThere) {
   bool is_relieved = made.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
   go_on.set_value();
   EXPECT_TRUE(is_relieved);
+}
+
+TEST(Pool, RunsEachJobOnceWhoeverAddsAndEndsWithAllOfThem) {
+  constexpr int adders = 4, each = 5'000;
+  std::latch left(adders * each);
+  std::vector<std::atomic<int>> times(adders * each);
+  {
+    Pool pool(3, 16, nullptr);
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < adders; ++t)
+      threads.emplace_back([&, t] {
+        for (int i = t * each; i < (t + 1) * each; ++i) {
+          auto job = [&, i] {
+            ++times[static_cast<std::size_t>(i)];
+            left.count_down();
+          };
+          const auto entry = i % 2 ? Pool::Entry::new_work : Pool::Entry::continued;
+          while (!pool.add(job, entry)) std::this_thread::yield();  // its queue is full
+        }
+      });
+    left.wait();
+  }
+  EXPECT_TRUE(std::ranges::all_of(times, [](const auto& count) { return count == 1; }));
 }
 
 }  // namespace

@@ -16,6 +16,12 @@ Response json_response(std::string body, int status) {
   return response;
 }
 
+Response later_response(Later<Response> answer) {
+  Response response;
+  response.later = std::move(answer).source();
+  return response;
+}
+
 std::string_view reason_phrase(int status) {
   switch (status) {
     case 100:

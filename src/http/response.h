@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/later.h"
 #include "http/headers.h"
 
 namespace segments {
@@ -33,6 +34,9 @@ struct FileRange {
   std::int64_t length = 0;  // Content-Length of the answer
 };
 
+struct Response;
+using LaterResponse = LaterSource<Response>;
+
 struct Response {
   int status = 200;
   Headers headers;  // without Content-Length, Date, Connection: the server adds them
@@ -41,12 +45,16 @@ struct Response {
   // Instead of body: called once the head is sent, with the stream to feed. The connection closes when the
   // stream is closed.
   std::function<void(std::shared_ptr<EventStream>)> stream;
+  // Instead of all else: the answer waits for something and is there later. It may then wait again.
+  std::shared_ptr<LaterResponse> later;
 
   void set(std::string_view name, std::string_view value) { headers.set(name, value); }
 };
 
 // 200 application/json.
 Response json_response(std::string body, int status = 200);
+// The answer that is there later, for a handler that has begun nothing that would have to be undone.
+Response later_response(Later<Response>);
 // The reason phrase of a status; the client in use shows it.
 std::string_view reason_phrase(int status);
 

@@ -134,9 +134,24 @@ Router::Match Router::prepare(Request& request) const {
   return match;
 }
 
-Response Router::respond(const RouteHandler& route, const Request& request) const {
+Response Router::begin(const RouteHandler& route, const Request& request) const {
   Response answer;
   guard(request, answer, [&] { answer = route.handle(request); });
+  return answer;
+}
+
+Response Router::go_on(LaterResponse& later, const Request& request) const {
+  Response answer;
+  guard(request, answer, [&] { answer = later.take(); });
+  return answer;
+}
+
+Response Router::respond(const RouteHandler& route, const Request& request) const {
+  auto answer = begin(route, request);
+  while (auto later = std::move(answer.later)) {
+    wait_for(*later);
+    answer = go_on(*later, request);
+  }
   return answer;
 }
 

@@ -70,7 +70,11 @@ class Router {
   // Fills path, query, path parameters and request id; matches and admits. Never throws.
   Match prepare(Request&) const;
   // Runs the handler within the request's scope. Never throws. HEAD runs GET's handler; the server drops the
-  // body.
+  // body. The answer may be there later only.
+  Response begin(const RouteHandler&, const Request&) const;
+  // What has become ready of an answer that was there later. Never throws.
+  Response go_on(LaterResponse&, const Request&) const;
+  // The whole answer: this thread waits for what there is to wait for.
   Response respond(const RouteHandler&, const Request&) const;
   // The same for uploads: begin() gives a sink, or an answer that refuses. write/finish through the guards
   // below.

@@ -94,6 +94,36 @@ TEST(Upload, StreamsInPieces) {
   EXPECT_EQ(client.read_answer().body, "hello");
 }
 
+// However the bytes come: within the head's packet, in drips that no thread waits for, in a flood; and what
+// follows them is the next request.
+TEST(Upload, TakesExactlyItsOwnBytes) {
+  Seen seen;
+  TestServer server(upload_routes(seen));
+  auto body = pattern_bytes(3 * 1024 * 1024 + 5);
+  for (std::size_t first : {0u, 1u, 3'000u, 300'000u}) {
+    auto client = server.client();
+    auto stream =
+        put_head("a", body.size()) + body + get("/hello") + put_head("b", 3) + "xyz" + get("/hello");
+    std::size_t at = stream.find("\r\n\r\n") + 4 + first;
+    client.send(stream.substr(0, at));
+    auto seen_before = seen.bytes.load();
+    for (std::size_t size = 1, sends = 1; at < stream.size();
+         at += size, size = size * 5 % 700'001 + 1, ++sends) {
+      client.send(stream.substr(at, size));
+      // Now and then the server has taken all there is, and waits on its loop.
+      if (sends % 4 == 0) {
+        auto least = seen_before + std::min(at, body.size());
+        EXPECT_TRUE(eventually([&] { return seen.bytes + 512 * 1024 > least; }));
+      }
+    }
+    EXPECT_EQ(client.read_answer().body, sum_of(body));
+    EXPECT_EQ(client.read_answer().body, "hello");
+    EXPECT_EQ(client.read_answer().body, sum_of("xyz"));
+    EXPECT_EQ(client.read_answer().body, "hello");
+  }
+  EXPECT_LE(seen.largest_piece, 256u * 1024);
+}
+
 TEST(Upload, Chunked) {
   Seen seen;
   TestServer server(upload_routes(seen));

@@ -10,9 +10,11 @@
 namespace segments {
 namespace {
 
-constexpr std::int64_t block_size = 256 * 1024;
-constexpr std::int64_t most_ahead = 4;
-constexpr std::size_t most_blocks = 32;
+constexpr std::int64_t block_size = 32 * 1024;
+constexpr std::int64_t least_ahead = 8, most_ahead = 32;
+constexpr std::size_t most_blocks = 256;
+// So near to its end a file is read to the end at once: the index lies there, where it does not come first.
+constexpr std::int64_t tail_size = 2 << 20;
 constexpr std::size_t most_head = 64 * 1024;
 
 // The reason goes to the log alone: it may name hosts that are nobody's business outside.
@@ -107,14 +109,20 @@ int RangeReader::read_at(std::int64_t position, char* into, int count) {
 const std::string& RangeReader::block_at(std::int64_t number) {
   auto found = blocks_.find(number);
   if (found == blocks_.end()) {
-    // Reading on in sequence asks for more each time; a jump begins anew.
-    ahead_ = number == next_block_ && number > 0 ? std::min(ahead_ * 2, most_ahead) : 1;
-    fetch(number, ahead_);
+    fetch(number, blocks_from(number));
     found = blocks_.find(number);
     if (found == blocks_.end()) throw unreadable("a range is missing from the answer");
   }
   found->second.used = ++clock_;
   return found->second.bytes;
+}
+
+// How many to ask for. Reading on in sequence asks for more each time; a jump begins anew.
+std::int64_t RangeReader::blocks_from(std::int64_t number) {
+  bool reads_on = number == next_block_ && number > 0;
+  ahead_ = reads_on ? std::clamp(ahead_ * 2, least_ahead, most_ahead) : 1;
+  std::int64_t left = size_ - number * block_size;
+  return left <= tail_size && !reads_on ? std::max(ahead_, (left + block_size - 1) / block_size) : ahead_;
 }
 
 void RangeReader::fetch(std::int64_t first_block, std::int64_t count) {

@@ -33,6 +33,7 @@ class RangeReader {
     std::uint64_t used = 0;
   };
   const std::string& block_at(std::int64_t number);
+  std::int64_t blocks_from(std::int64_t number);
   void fetch(std::int64_t first_block, std::int64_t count);
   std::string request(std::int64_t first, std::int64_t last);
   std::string request_once(const std::string& text, std::int64_t first, std::int64_t last);

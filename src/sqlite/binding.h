@@ -98,7 +98,12 @@ int bind_columns(Statement& statement, int parameter, const T& value) {
 
 template <class M>
 void read_column(Statement& statement, int column, M& value) {
-  if constexpr (OptionalOf<M>::value) {
+  if constexpr (std::is_same_v<M, std::optional<std::string>>) {
+    if (const auto text = statement.text(column); text.data())
+      value.emplace(text);
+    else
+      value.reset();
+  } else if constexpr (OptionalOf<M>::value) {
     if (statement.is_null(column))
       value.reset();
     else

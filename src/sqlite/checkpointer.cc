@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "sqlite/log_index.h"
 
 namespace segments::sqlite {
 
@@ -20,21 +21,11 @@ void checkpoint(Connection& connection, int mode) {
     log_warning("store.checkpoint_failed", {{"file", connection.file().string()}, {"code", code}});
 }
 
-// Whether the log has pages that are not in the file yet, as the log's index says (its format is SQLite's for
-// good). Only checkpoints move pages, so that it stays true for whoever alone may begin one.
+// Only checkpoints move pages, so that it stays true for whoever alone may begin one.
 bool has_pages_to_move(Connection& connection) {
-  constexpr int index_bytes = 32'768, pages_in_log = 4, pages_moved = 24;  // places of 32 bits each
-  connection.find_integer("SELECT count(*) FROM sqlite_master");           // opens the index
-  sqlite3_file* file = nullptr;
-  void volatile* index = nullptr;
-  if (sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
-      !file || !file->pMethods || file->pMethods->iVersion < 2 ||
-      file->pMethods->xShmMap(file, 0, index_bytes, 0, &index) != SQLITE_OK || !index)
-    return false;
-  const auto* numbers = static_cast<const volatile std::uint32_t*>(index);
-  // In this order: what is moved goes back to 0 when a writer starts the log anew.
-  std::uint32_t in_log = numbers[pages_in_log];
-  return in_log > numbers[pages_moved];
+  connection.find_integer("SELECT count(*) FROM sqlite_master");  // opens the index
+  const LogIndex index(connection.handle());
+  return index && index.has_pages_to_move();
 }
 
 }  // namespace

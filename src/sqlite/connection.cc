@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "sqlite/gathering_vfs.h"
 
 namespace segments::sqlite {
 
@@ -149,7 +150,8 @@ Connection::Connection(const ConnectionOptions& options)
     : file_(options.file), busy_timeout_ms_(options.busy_timeout_ms) {
   configure_once();
   int code = sqlite3_open_v2(file_.c_str(), &handle_,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                             options.gathers_log ? gathering_vfs() : nullptr);
   try {
     if (code != SQLITE_OK) fail(code, "open");
     sqlite3_extended_result_codes(handle_, 1);

@@ -86,7 +86,7 @@ class Statement {
   bool is_null(int column);
   std::int64_t integer(int column);
   double number(int column);
-  std::string_view text(int column);  // until the next step
+  std::string_view text(int column);  // until the next step; without an address where it is NULL
   std::string_view bytes(int column);
   void reset();        // to be bound and run anew
   std::string plan();  // of EXPLAIN QUERY PLAN, for tests
@@ -118,6 +118,7 @@ struct ConnectionOptions {
   int busy_timeout_ms = 15'000;
   int cache_mb = 8;
   std::int64_t max_pages = 0;
+  bool gathers_log = false;  // of who commits: gathering_vfs.h
 };
 
 class Connection {

@@ -1,6 +1,8 @@
 #include "sqlite/database.h"
 
+#include "base/batch.h"
 #include "base/error.h"
+#include "sqlite/log_index.h"
 
 namespace segments::sqlite {
 
@@ -27,7 +29,9 @@ Database::Database(const DatabaseOptions& options, const Schema& schema, Metrics
   if (error)
     throw Error(ErrorKind::unavailable, "The folder \"" + options_.file.parent_path().string() +
                                             "\" cannot be made: " + error.message() + ".");
-  auto connection = std::make_unique<Connection>(connection_options(options_, false));
+  auto for_changes = connection_options(options_, false);
+  for_changes.gathers_log = true;
+  auto connection = std::make_unique<Connection>(for_changes);
   migrate(*connection, schema);
   if (options_.on_open) options_.on_open(*connection);
   auto for_checkpoints = connection_options(options_, false);
@@ -47,7 +51,64 @@ Database::~Database() {
 std::unique_ptr<Connection> Database::open_reader() {
   auto connection = std::make_unique<Connection>(connection_options(options_, true));
   if (options_.on_open) options_.on_open(*connection);
+  connection->find_integer("SELECT count(*) FROM sqlite_master");  // opens the log's index
   return connection;
+}
+
+// Beginning and ending a read transaction costs two locks of the file, more than finding a row: on a thread
+// that answers many requests in a batch, one transaction goes on for as long as nobody has committed
+// anything.
+struct Database::HeldSnapshot {
+  explicit HeldSnapshot(Database& d) : database(d), connection(d.borrow()), index(connection->handle()) {}
+  ~HeldSnapshot() {
+    snapshot.reset();
+    database.give_back(std::move(connection));
+  }
+  HeldSnapshot(const HeldSnapshot&) = delete;
+  HeldSnapshot& operator=(const HeldSnapshot&) = delete;
+
+  // Afterwards the transaction sees what is committed now.
+  void renew() {
+    const auto now = index.state();
+    // SQLite ends a transaction by itself after some errors.
+    if (snapshot && now == state && connection->in_transaction()) return;
+    snapshot.reset();
+    state = now;  // of before: what is committed meanwhile only makes the next call begin anew
+    snapshot.emplace(*connection);
+  }
+
+  Database& database;
+  std::unique_ptr<Connection> connection;
+  LogIndex index;
+  LogIndex::State state{};
+  std::optional<Snapshot> snapshot;
+  bool is_in_use = false;  // a read within a read has a connection of its own
+};
+
+Database::HeldSnapshot* Database::hold_snapshot() {
+  auto* batch = Batch::of_this_thread();
+  if (!batch) return nullptr;
+  auto& kept = batch->kept_for(this);
+  if (!kept) kept = std::make_shared<HeldSnapshot>(*this);
+  auto* held = static_cast<HeldSnapshot*>(kept.get());
+  if (held->is_in_use || !held->index) return nullptr;
+  held->renew();
+  return held;
+}
+
+Database::Reader::Reader(Database& database)
+    : database_(database),
+      held_(database.hold_snapshot()),
+      borrowed_(held_ ? nullptr : database.borrow()),
+      connection_(held_ ? held_->connection.get() : borrowed_.get()) {
+  if (held_) held_->is_in_use = true;
+}
+
+Database::Reader::~Reader() {
+  if (held_)
+    held_->is_in_use = false;
+  else
+    database_.give_back(std::move(borrowed_));
 }
 
 // The one given back last is taken first: its pages are the likeliest to be in the processor's cache.

@@ -12,6 +12,7 @@
 
 #include "base/metrics.h"
 #include "sqlite/connection.h"
+#include "sqlite/later_change.h"
 #include "sqlite/migrations.h"
 #include "sqlite/writer.h"
 
@@ -49,18 +50,27 @@ class Database {
     }
   }
 
-  // Runs `f(Connection&)` on a read connection; each statement sees the newest state.
+  // The same for who does not wait. `f` owns what it uses.
+  template <class F>
+  auto write_later(F f) {
+    using Result = std::invoke_result_t<F&, Connection&>;
+    return Later<Result>(std::make_shared<LaterChange<F>>(*writer_, std::move(f)));
+  }
+
+  // Runs `f(Connection&)` on a read connection, which sees every commit that returned before, of whichever
+  // process.
   template <class F>
   auto read(F&& f) {
     Reader reader(*this);
-    return f(*reader.connection);
+    return f(reader.connection());
   }
   // The same, all statements seeing one state.
   template <class F>
   auto read_snapshot(F&& f) {
     Reader reader(*this);
-    Snapshot snapshot(*reader.connection);
-    return f(*reader.connection);
+    if (reader.is_snapshot()) return f(reader.connection());
+    Snapshot snapshot(reader.connection());
+    return f(reader.connection());
   }
 
   // Called on the writer's thread inside each transaction that has notes. Set before the first write.
@@ -74,14 +84,24 @@ class Database {
   const std::filesystem::path& file() const { return options_.file; }
 
  private:
-  struct Reader {
-    explicit Reader(Database& database) : database(database), connection(database.borrow()) {}
-    ~Reader() { database.give_back(std::move(connection)); }
+  struct HeldSnapshot;
+  // A read connection for one call: borrowed for it, or the one that the thread holds for a batch of them.
+  class Reader {
+   public:
+    explicit Reader(Database&);
+    ~Reader();
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
-    Database& database;
-    std::unique_ptr<Connection> connection;
+    Connection& connection() { return *connection_; }
+    bool is_snapshot() const { return held_ != nullptr; }
+
+   private:
+    Database& database_;
+    HeldSnapshot* held_;
+    std::unique_ptr<Connection> borrowed_;
+    Connection* connection_;
   };
+  HeldSnapshot* hold_snapshot();
   std::unique_ptr<Connection> borrow();
   void give_back(std::unique_ptr<Connection>);
 

@@ -327,6 +327,44 @@ TEST(Writer, CommitsManyChangesInOneTransaction) {
   EXPECT_LT(metrics.counter("segments_store_transactions_total", "", labels).value(), 21u);
 }
 
+TEST(Writer, TakesChangesOfThoseWhoDoNotWait) {
+  TestFolder folder;
+  std::atomic<int> ready{0};
+  std::vector<std::shared_ptr<LaterSource<std::int64_t>>> begun;
+  {
+    Database database({.file = folder.path() / "numbers.db"}, numbers_schema, nullptr);
+    for (int i = 0; i < 1'000; ++i) {
+      auto change = database.write_later([i](Connection& c) {
+        c.run("INSERT INTO \"numbers\" (\"n\") VALUES (?)", i);
+        if (i % 10 == 0) throw Error(ErrorKind::conflict, "No.");
+        return c.last_row_id();
+      });
+      begun.push_back(std::move(change).source());
+      begun.back()->begin([&] { ++ready; });
+    }
+    // Nobody has begun this one.
+    auto forgotten = database.write_later(
+        [](Connection& c) { return c.run("INSERT INTO \"numbers\" (\"n\") VALUES (1000000)"); });
+    EXPECT_EQ(database.write_later([](Connection&) { return 5; }).wait(), 5);
+    while (ready < 1'000) std::this_thread::yield();
+    for (int i = 0; i < 1'000; ++i) {
+      if (i % 10 == 0)
+        EXPECT_THROW(begun[static_cast<std::size_t>(i)]->take(), Error);
+      else
+        EXPECT_EQ(begun[static_cast<std::size_t>(i)]->take(), i);
+    }
+    EXPECT_EQ(count_numbers(database), 900);
+    // A writer that ends finishes what it was handed, and tells.
+    for (int i = 2'000; i < 2'500; ++i) {
+      auto change = database.write_later(
+          [i](Connection& c) { return c.run("INSERT INTO \"numbers\" (\"n\") VALUES (?)", i); });
+      begun.push_back(std::move(change).source());
+      begun.back()->begin([&] { ++ready; });
+    }
+  }
+  EXPECT_EQ(ready, 1'500);
+}
+
 TEST(Writer, AnswersUnavailableWhenAnotherHoldsTheFileTooLong) {
   TestFolder folder;
   Database database({.file = folder.path() / "numbers.db", .busy_timeout_ms = 50}, numbers_schema, nullptr);

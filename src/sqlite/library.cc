@@ -21,7 +21,8 @@ const std::string& row_columns() {
   return columns;
 }
 
-constexpr std::size_t bytes_beside_row = 64;  // its place in by_ref_ and in the orders
+constexpr std::size_t bytes_beside_row = 48;  // its place in by_ref_, in the orders, in some selections
+constexpr std::size_t bytes_beside_tags = 64;
 constexpr std::size_t rows_between_checks = 256;
 
 std::weak_ordering compare_numbers(double a, double b) {
@@ -32,6 +33,22 @@ std::weak_ordering compare_numbers(double a, double b) {
 
 int sign(std::weak_ordering order) {
   return order < 0 ? -1 : order > 0 ? 1 : 0;
+}
+
+// Both are sorted; what is fresh is little.
+template <class Slots, class Before>
+Slots merge(const Slots& slots, const Slots& fresh, Before before) {
+  Slots merged;
+  merged.reserve(slots.size() + fresh.size());
+  auto rest = slots.begin();
+  for (auto slot : fresh) {
+    auto place = std::upper_bound(rest, slots.end(), slot, before);
+    merged.insert(merged.end(), rest, place);
+    merged.push_back(slot);
+    rest = place;
+  }
+  merged.insert(merged.end(), rest, slots.end());
+  return merged;
 }
 
 }  // namespace
@@ -52,8 +69,14 @@ bool Library::load(Connection& connection, std::int64_t user_ref, std::size_t mo
     const Slot slot = take_slot(select.integer(0));
     by_date.push_back(slot);
     read_row(select, slot);
-    if (by_date.size() % rows_between_checks == 0 && bytes() > most_bytes) break;
+    if (by_date.size() % rows_between_checks == 0 && bytes_in_use() > most_bytes) break;
   }
+  // It grew by doubling; kept, it takes what it needs: half as many libraries would find room otherwise.
+  texts_.shrink_to_fit();
+  rows_.shrink_to_fit();
+  by_date.shrink_to_fit();
+  by_ref_ = by_date;
+  std::ranges::sort(by_ref_, {}, [&](Slot slot) { return rows_[slot].segment_ref; });
   const bool fits = bytes() <= most_bytes;
   if (!fits) clear();
   return fits;
@@ -64,41 +87,38 @@ void Library::refresh(Connection& connection, std::int64_t user_ref, std::vector
   segment_refs.erase(std::ranges::unique(segment_refs).begin(), segment_refs.end());
   if (segment_refs.empty()) return;
   selections_.clear();
-  // Out of every order while the old keys are there to be compared, into it again with the new ones.
-  std::vector<bool> is_changed(rows_.size());
+  Slots gone;
+  std::vector<bool> is_gone(rows_.size());
   for (auto ref : segment_refs)
-    if (auto found = by_ref_.find(ref); found != by_ref_.end()) is_changed[found->second] = true;
+    if (auto slot = find_slot(ref)) {
+      gone.push_back(*slot);
+      is_gone[*slot] = true;
+    }
+  auto leave = [&](Slots& slots) { std::erase_if(slots, [&](Slot slot) { return is_gone[slot]; }); };
+  leave(by_ref_);
   for (auto& order : orders_)
-    if (order) std::erase_if(*order, [&](Slot slot) { return is_changed[slot]; });
+    if (order) leave(*order);
+  for (Slot slot : gone) drop(slot);
+  make_room(segment_refs.size());
   static const std::string sql =
       "SELECT " + row_columns() + " FROM \"segments\" WHERE \"segment_ref\" = ? AND \"user_ref\" = ?";
   auto select = connection.prepare(sql);
   Slots fresh;
   for (auto ref : segment_refs) {
     select.reset();
-    if (auto found = by_ref_.find(ref); found != by_ref_.end()) drop(found->second);
     if (!select.with(ref, user_ref).step()) continue;
     fresh.push_back(take_slot(ref));
     read_row(select, fresh.back());
   }
+  by_ref_ =
+      merge(by_ref_, fresh, [&](Slot a, Slot b) { return rows_[a].segment_ref < rows_[b].segment_ref; });
   for (std::size_t i = 0; i < orders_.size(); ++i) {
     if (!orders_[i]) continue;
-    const auto order = static_cast<SegmentOrder>(i);
-    auto before = [&](Slot a, Slot b) { return is_before(order, a, b); };
+    auto before = [&](Slot a, Slot b) { return is_before(static_cast<SegmentOrder>(i), a, b); };
     std::ranges::sort(fresh, before);
-    Slots merged;
-    merged.reserve(orders_[i]->size() + fresh.size());
-    auto rest = orders_[i]->begin();
-    for (Slot slot : fresh) {
-      auto place = std::upper_bound(rest, orders_[i]->end(), slot, before);
-      merged.insert(merged.end(), rest, place);
-      merged.push_back(slot);
-      rest = place;
-    }
-    merged.insert(merged.end(), rest, orders_[i]->end());
-    *orders_[i] = std::move(merged);
+    orders_[i] = merge(*orders_[i], fresh, before);
   }
-  if (stale_text_ > texts_.size() / 2) make_texts_anew();
+  if (stale_text_ > texts_.size() / 2) make_texts_anew(0);
 }
 
 void Library::read_row(Statement& select, Slot slot) {
@@ -129,13 +149,18 @@ Library::Slot Library::take_slot(std::int64_t segment_ref) {
     free_.pop_back();
   }
   rows_[slot].segment_ref = segment_ref;
-  by_ref_[segment_ref] = slot;
   return slot;
+}
+
+std::optional<Library::Slot> Library::find_slot(std::int64_t segment_ref) const {
+  const auto found =
+      std::ranges::lower_bound(by_ref_, segment_ref, {}, [&](Slot slot) { return rows_[slot].segment_ref; });
+  if (found == by_ref_.end() || rows_[*found].segment_ref != segment_ref) return std::nullopt;
+  return *found;
 }
 
 void Library::drop(Slot slot) {
   stale_text_ += rows_[slot].text_ends.back();
-  by_ref_.erase(rows_[slot].segment_ref);
   rows_[slot] = {};
   free_.push_back(slot);
 }
@@ -147,9 +172,18 @@ std::uint32_t Library::tags_as_number(std::string_view tags) {
   return found->second;
 }
 
-void Library::make_texts_anew() {
+// An eighth more at a time: doubled by one new row, a library would take the place of another.
+void Library::make_room(std::size_t rows) {
+  if (rows_.capacity() - rows_.size() < rows) rows_.reserve(rows_.size() + std::max(rows, rows_.size() / 8));
+  const std::size_t usual = 2 * texts_.size() / std::max<std::size_t>(rows_.size(), 1) + 64;
+  if (texts_.capacity() - texts_.size() < rows * usual)
+    make_texts_anew(std::max(rows * usual, texts_.size() / 8));
+}
+
+// Without what is stale, with room for so many bytes more.
+void Library::make_texts_anew(std::size_t more) {
   std::string texts;
-  texts.reserve(texts_.size() - stale_text_);
+  texts.reserve(texts_.size() - stale_text_ + more);
   for (auto& row : rows_) {
     if (!row.segment_ref) continue;
     const auto at = texts.size();
@@ -161,9 +195,16 @@ void Library::make_texts_anew() {
 }
 
 std::size_t Library::bytes() const {
-  // Each tag set stands twice, with what holds it.
-  return texts_.capacity() + rows_.capacity() * sizeof(Row) + by_ref_.size() * bytes_beside_row +
-         tag_sets_.size() * (2 * bytes_beside_row + 64);
+  return texts_.capacity() + rows_.capacity() * (sizeof(Row) + bytes_beside_row) + bytes_of_tags();
+}
+
+std::size_t Library::bytes_in_use() const {
+  return texts_.size() + rows_.size() * (sizeof(Row) + bytes_beside_row) + bytes_of_tags();
+}
+
+// Each set stands twice, with what holds it.
+std::size_t Library::bytes_of_tags() const {
+  return tag_sets_.size() * 3 * bytes_beside_tags;
 }
 
 std::string_view Library::part(const Row& row, Part part) const {

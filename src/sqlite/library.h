@@ -56,12 +56,16 @@ class Library {
     Slots slots;
   };
 
+  std::size_t bytes_in_use() const;
+  std::size_t bytes_of_tags() const;
   void clear();
   void read_row(Statement&, Slot);
   Slot take_slot(std::int64_t segment_ref);
+  std::optional<Slot> find_slot(std::int64_t segment_ref) const;
   void drop(Slot);
   std::uint32_t tags_as_number(std::string_view tags);
-  void make_texts_anew();
+  void make_room(std::size_t rows);
+  void make_texts_anew(std::size_t more);
   std::string_view part(const Row&, Part) const;
   std::string_view text_key(const Row&, SegmentOrder) const;
   int compare_keys(SegmentOrder, const Row&, const Row&) const;
@@ -73,7 +77,7 @@ class Library {
 
   std::vector<Row> rows_;
   Slots free_;
-  std::unordered_map<std::int64_t, Slot> by_ref_;
+  Slots by_ref_;  // by segment_ref
   std::string texts_;
   std::size_t stale_text_ = 0;  // bytes of texts_ that belong to no row
   std::vector<std::string> tag_sets_;

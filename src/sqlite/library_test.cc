@@ -190,6 +190,24 @@ TEST(Library, KeepsOnlyAsManyAsItsBoundHolds) {
   EXPECT_EQ(lists(too_small, 1), -1);
 }
 
+// One that doubled would push another off the shelf.
+TEST(Library, TakesLittleMoreForOneSegmentMore) {
+  TestFolder folder;
+  auto file = folder.path() / "segments.db";
+  SqliteStores stores({.file = file});
+  for (int i = 0; i < 300; ++i) stores.segments().create_segment(contract::make_segment("v", i));
+  Connection connection({.file = file});
+  Library library;
+  ASSERT_TRUE(library.load(connection, 1, 1 << 20));
+  const auto before = library.bytes();
+  for (int i = 300; i < 310; ++i) {
+    stores.segments().create_segment(contract::make_segment("v", i));
+    library.refresh(connection, 1, {i + 1});
+    EXPECT_EQ(library.find({}).count, i + 1);
+  }
+  EXPECT_LT(library.bytes(), before + before / 3);
+}
+
 TEST(ChangeLog, NamesASegmentOnceForEachOfItsChangesAndForgetsTheOldest) {
   TestFolder folder;
   auto file = folder.path() / "segments.db";

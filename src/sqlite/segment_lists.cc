@@ -1,4 +1,5 @@
 // The verbs of SqliteSegmentStore that list segments.
+#include <algorithm>
 #include <chrono>
 
 #include "sqlite/binding.h"
@@ -67,6 +68,7 @@ SegmentPage SqliteSegmentStore::list_from_file(Connection& connection, const Seg
   page.total_count = matching.count;
   auto sql = make_page(query, user.user_ref, matching);
   if (page.total_count == 0 || (!query.after && query.offset >= page.total_count)) return page;
+  page.segments.reserve(static_cast<std::size_t>(std::min(query.limit, page.total_count)));
   auto rows = sql.prepare(connection);
   while (rows.step()) {
     if (std::ssize(page.segments) == query.limit) {

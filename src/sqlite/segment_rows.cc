@@ -42,6 +42,17 @@ std::optional<SegmentRow> find_row(Connection& connection, std::string_view segm
   return row;
 }
 
+std::optional<VersionedSegment> find_versioned(Connection& connection, std::string_view segment_id) {
+  static const std::string sql =
+      "SELECT \"version\", " + column_names<Segment>() + " FROM \"segments\" WHERE \"segment_id\" = ?";
+  auto select = connection.prepare(sql);
+  std::optional<VersionedSegment> found;
+  if (!select.with(segment_id).step()) return found;
+  found.emplace().version = select.integer(0);
+  read_columns(select, 1, found->segment);
+  return found;
+}
+
 std::optional<SegmentRow> find_row_of(Connection& connection, std::string_view segment_id,
                                       std::string_view user_id) {
   auto row = find_row(connection, segment_id);

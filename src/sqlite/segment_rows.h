@@ -18,6 +18,8 @@ struct SegmentRow {
 };
 
 std::optional<SegmentRow> find_row(Connection&, std::string_view segment_id);
+// What of it is the model's.
+std::optional<VersionedSegment> find_versioned(Connection&, std::string_view segment_id);
 // The same; another user's is absent. "" is any user.
 std::optional<SegmentRow> find_row_of(Connection&, std::string_view segment_id, std::string_view user_id);
 // Gives the row its segment_ref. False when the id is taken.

@@ -29,6 +29,63 @@ std::optional<SegmentRow> create_row(Connection& connection, const Segment& segm
   return row;
 }
 
+CreateOutcome create_in(Connection& connection, const Segment& segment,
+                        const std::optional<IdempotencyKey>& key) {
+  using Kind = CreateOutcome::Kind;
+  if (key) {
+    if (auto kept = find_kept_request(connection, *key, now_ms())) {
+      if (kept->fingerprint != key->fingerprint) return {.kind = Kind::other_request, .segment = {}};
+      return {.kind = Kind::replayed, .segment = {std::move(kept->segment), 1}};
+    }
+  }
+  // Nothing is written before both conflicts are ruled out: an outcome other than `created` leaves no
+  // trace.
+  auto owner = find_claim(connection, segment.video_id);
+  auto user_ref = find_user(connection, segment.user_id);
+  bool is_foreign = owner ? owner != user_ref : !is_free_for(connection, segment.video_id, user_ref);
+  if (is_foreign) return {.kind = Kind::foreign_video, .segment = {}};
+  if (!user_ref) user_ref = find_or_make_user(connection, segment.user_id);
+  auto row = create_row(connection, segment, *user_ref);
+  if (!row) return {.kind = Kind::taken, .segment = {}};
+  if (!owner) claim_free(connection, segment.video_id, *user_ref);
+  if (key) keep_request(connection, *key, segment, now_ms());
+  return {.kind = Kind::created, .segment = {std::move(row->segment), row->version}};
+}
+
+std::optional<VersionedSegment> update_in(Connection& connection, std::string_view segment_id,
+                                          std::string_view user_id, std::optional<std::int64_t> if_version,
+                                          const std::function<void(Segment&)>& change,
+                                          std::string_view updated_at) {
+  auto row = find_row_of(connection, segment_id, user_id);
+  if (!row) return std::nullopt;
+  check_version(*row, if_version);
+  Segment edited = row->segment;
+  change(edited);
+  row->segment.title = std::move(edited.title);
+  row->segment.description = std::move(edited.description);
+  row->segment.tags = std::move(edited.tags);
+  row->segment.updated_at = updated_at;
+  row->version += 1;
+  update_row(connection, *row, {"title", "description", "tags", "updated_at"});
+  note_change(connection, row->user_ref, row->segment_ref);
+  note_segment_event(connection, *row, "segment.updated");
+  return VersionedSegment{std::move(row->segment), row->version};
+}
+
+std::optional<std::int64_t> count_download_in(Connection& connection, std::string_view segment_id,
+                                              std::string_view user_id, std::string_view at) {
+  auto update = connection.prepare(
+      "UPDATE \"segments\" SET \"download_count\" = \"download_count\" + 1, \"last_downloaded_at\" = ?1 "
+      "WHERE \"segment_id\" = ?2 AND (?3 = '' OR \"user_id\" = ?3) RETURNING \"download_count\", "
+      "\"user_ref\", \"segment_ref\"");
+  if (!update.with(at, segment_id, user_id).step()) return std::nullopt;
+  auto count = update.integer(0);
+  const auto user_ref = update.integer(1), segment_ref = update.integer(2);
+  update.run();
+  note_change(connection, user_ref, segment_ref);
+  return count;
+}
+
 }  // namespace
 
 void note_segment_event(Connection& connection, const SegmentRow& row, const char* type) {
@@ -46,35 +103,18 @@ SqliteSegmentStore::SqliteSegmentStore(Database& database, std::size_t library_b
 }
 
 std::optional<VersionedSegment> SqliteSegmentStore::find_segment(std::string_view segment_id) {
-  return database_.read([&](Connection& connection) -> std::optional<VersionedSegment> {
-    auto row = find_row(connection, segment_id);
-    if (!row) return std::nullopt;
-    return VersionedSegment{std::move(row->segment), row->version};
-  });
+  return database_.read([&](Connection& connection) { return find_versioned(connection, segment_id); });
 }
 
 CreateOutcome SqliteSegmentStore::create_segment(const Segment& segment,
                                                  const std::optional<IdempotencyKey>& key) {
-  using Kind = CreateOutcome::Kind;
-  return database_.write([&](Connection& connection) -> CreateOutcome {
-    if (key) {
-      if (auto kept = find_kept_request(connection, *key, now_ms())) {
-        if (kept->fingerprint != key->fingerprint) return {.kind = Kind::other_request, .segment = {}};
-        return {.kind = Kind::replayed, .segment = {std::move(kept->segment), 1}};
-      }
-    }
-    // Nothing is written before both conflicts are ruled out: an outcome other than `created` leaves no
-    // trace.
-    auto owner = find_claim(connection, segment.video_id);
-    auto user_ref = find_user(connection, segment.user_id);
-    bool is_foreign = owner ? owner != user_ref : !is_free_for(connection, segment.video_id, user_ref);
-    if (is_foreign) return {.kind = Kind::foreign_video, .segment = {}};
-    if (!user_ref) user_ref = find_or_make_user(connection, segment.user_id);
-    auto row = create_row(connection, segment, *user_ref);
-    if (!row) return {.kind = Kind::taken, .segment = {}};
-    if (!owner) claim_free(connection, segment.video_id, *user_ref);
-    if (key) keep_request(connection, *key, segment, now_ms());
-    return {.kind = Kind::created, .segment = {std::move(row->segment), row->version}};
+  return database_.write([&](Connection& connection) { return create_in(connection, segment, key); });
+}
+
+Later<CreateOutcome> SqliteSegmentStore::create_segment_later(Segment segment,
+                                                              std::optional<IdempotencyKey> key) {
+  return database_.write_later([segment = std::move(segment), key = std::move(key)](Connection& connection) {
+    return create_in(connection, segment, key);
   });
 }
 
@@ -106,21 +146,18 @@ MediaOutcome SqliteSegmentStore::put_segment_from_media(const Segment& segment) 
 std::optional<VersionedSegment> SqliteSegmentStore::update_segment(
     std::string_view segment_id, std::string_view user_id, std::optional<std::int64_t> if_version,
     const std::function<void(Segment&)>& change, std::string_view updated_at) {
-  return database_.write([&](Connection& connection) -> std::optional<VersionedSegment> {
-    auto row = find_row_of(connection, segment_id, user_id);
-    if (!row) return std::nullopt;
-    check_version(*row, if_version);
-    Segment edited = row->segment;
-    change(edited);
-    row->segment.title = std::move(edited.title);
-    row->segment.description = std::move(edited.description);
-    row->segment.tags = std::move(edited.tags);
-    row->segment.updated_at = updated_at;
-    row->version += 1;
-    update_row(connection, *row, {"title", "description", "tags", "updated_at"});
-    note_change(connection, row->user_ref, row->segment_ref);
-    note_segment_event(connection, *row, "segment.updated");
-    return VersionedSegment{std::move(row->segment), row->version};
+  return database_.write([&](Connection& connection) {
+    return update_in(connection, segment_id, user_id, if_version, change, updated_at);
+  });
+}
+
+Later<std::optional<VersionedSegment>> SqliteSegmentStore::update_segment_later(
+    std::string segment_id, std::string user_id, std::optional<std::int64_t> if_version,
+    std::function<void(Segment&)> change, std::string updated_at) {
+  return database_.write_later([segment_id = std::move(segment_id), user_id = std::move(user_id), if_version,
+                                change = std::move(change),
+                                updated_at = std::move(updated_at)](Connection& connection) {
+    return update_in(connection, segment_id, user_id, if_version, change, updated_at);
   });
 }
 
@@ -141,17 +178,16 @@ std::optional<Segment> SqliteSegmentStore::remove_segment(std::string_view segme
 std::optional<std::int64_t> SqliteSegmentStore::count_download(std::string_view segment_id,
                                                                std::string_view user_id,
                                                                std::string_view at) {
-  return database_.write([&](Connection& connection) -> std::optional<std::int64_t> {
-    auto update = connection.prepare(
-        "UPDATE \"segments\" SET \"download_count\" = \"download_count\" + 1, \"last_downloaded_at\" = ?1 "
-        "WHERE \"segment_id\" = ?2 AND (?3 = '' OR \"user_id\" = ?3) RETURNING \"download_count\", "
-        "\"user_ref\", \"segment_ref\"");
-    if (!update.with(at, segment_id, user_id).step()) return std::nullopt;
-    auto count = update.integer(0);
-    const auto user_ref = update.integer(1), segment_ref = update.integer(2);
-    update.run();
-    note_change(connection, user_ref, segment_ref);
-    return count;
+  return database_.write(
+      [&](Connection& connection) { return count_download_in(connection, segment_id, user_id, at); });
+}
+
+Later<std::optional<std::int64_t>> SqliteSegmentStore::count_download_later(std::string segment_id,
+                                                                            std::string user_id,
+                                                                            std::string at) {
+  return database_.write_later([segment_id = std::move(segment_id), user_id = std::move(user_id),
+                                at = std::move(at)](Connection& connection) {
+    return count_download_in(connection, segment_id, user_id, at);
   });
 }
 

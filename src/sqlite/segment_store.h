@@ -32,6 +32,13 @@ class SqliteSegmentStore : public SegmentStore {
                                            std::optional<SegmentType>) override;
   std::optional<std::int64_t> count_download(std::string_view segment_id, std::string_view user_id,
                                              std::string_view at) override;
+  Later<CreateOutcome> create_segment_later(Segment, std::optional<IdempotencyKey>) override;
+  Later<std::optional<VersionedSegment>> update_segment_later(std::string segment_id, std::string user_id,
+                                                              std::optional<std::int64_t> if_version,
+                                                              std::function<void(Segment&)> change,
+                                                              std::string updated_at) override;
+  Later<std::optional<std::int64_t>> count_download_later(std::string segment_id, std::string user_id,
+                                                          std::string at) override;
   LinkOutcome link_post(std::string_view segment_id, std::string_view user_id,
                         const SocialMediaUsage&) override;
   std::int64_t unlink_posts(std::string_view segment_id, std::string_view user_id, SocialMediaPlatform,

@@ -42,12 +42,26 @@ void read_stored(T& out, const boost::json::value& json) {
   }
 }
 
+// Texts of which none has an escape, as most tags. False for all else, whatever `out` is then.
+inline bool read_plain_texts(std::vector<std::string>& out, std::string_view json) {
+  if (!json.starts_with("[\"") || !json.ends_with("\"]") || json.find('\\') != json.npos) return false;
+  for (json.remove_prefix(2);;) {
+    const auto end = json.find('"');
+    if (end == json.npos) return false;
+    out.emplace_back(json.substr(0, end));
+    json.remove_prefix(end + 1);
+    if (json == "]") return true;
+    if (!json.starts_with(",\"")) return false;
+    json.remove_prefix(2);
+  }
+}
+
 template <class T>
 void read_stored(T& out, std::string_view text) {
-  if (text.empty() || text == "[]") {
-    out = {};
-    return;
-  }
+  out = {};
+  if (text.empty() || text == "[]") return;
+  if constexpr (std::is_same_v<T, std::vector<std::string>>)
+    if (read_plain_texts(out, text)) return;
   try {
     read_stored(out, parse_json(text));
   } catch (const std::exception&) {

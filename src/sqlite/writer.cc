@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/batch.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -77,22 +78,43 @@ void Writer::Gate::open() {
   ::syscall(SYS_futex, &is_open, FUTEX_WAKE_PRIVATE, std::numeric_limits<int>::max(), nullptr, nullptr, 0);
 }
 
+Writer::Waiting& Writer::add(Request& request) {
+  if (queue_.empty() || queue_.back().requests.size() >= most_per_transaction) queue_.emplace_back();
+  queue_.back().requests.push_back(&request);
+  return queue_.back();
+}
+
 void Writer::write(Change change) {
-  Request request{std::move(change), nullptr};
-  std::shared_ptr<Gate> gate;
+  Request request{std::move(change)};
+  auto gate = std::make_shared<Gate>();
   {
     std::lock_guard lock(mutex_);
-    if (queue_.empty() || queue_.back().requests.size() >= most_per_transaction)
-      queue_.push_back({{}, std::make_shared<Gate>()});
-    queue_.back().requests.push_back(&request);
-    gate = queue_.back().gate;
+    auto& waiting = add(request);
+    if (!waiting.gate) waiting.gate = std::move(gate);
+    gate = waiting.gate;
   }
   wake_.notify_one();
   gate->wait();
   if (request.error) std::rethrow_exception(request.error);
 }
 
+void Writer::submit(Request& request) {
+  {
+    std::lock_guard lock(mutex_);
+    add(request);
+  }
+  wake_.notify_one();
+}
+
+void Writer::tell(Waiting& waiting) {
+  // A request is gone as soon as it has ended.
+  for (Request* request : waiting.requests)
+    if (auto ended = std::move(request->ended)) ended();
+  if (waiting.gate) waiting.gate->open();
+}
+
 void Writer::run() {
+  Batch handovers([] {});  // of what is told to threads that go on with it
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
@@ -103,12 +125,13 @@ void Writer::run() {
     lock.unlock();
     commit(waiting.requests);
     if (after_commit) after_commit();
-    waiting.gate->open();
+    tell(waiting);
+    handovers.end();
     lock.lock();
   }
 }
 
-void Writer::commit(const Batch& batch) {
+void Writer::commit(const Requests& batch) {
   // Savepoints copy every page that a change touches; they are for the batch in which a change has failed.
   for (bool with_savepoints : {false, true}) {
     try {
@@ -133,7 +156,7 @@ void Writer::commit(const Batch& batch) {
   for (Request* request : batch) commit({request});
 }
 
-void Writer::commit_together(const Batch& batch, bool with_savepoints) {
+void Writer::commit_together(const Requests& batch, bool with_savepoints) {
   auto begun = std::chrono::steady_clock::now();
   std::optional<Turnstile::Turn> turn;
   try {

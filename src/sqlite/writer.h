@@ -31,19 +31,26 @@ class Writer {
   // Finishes what is queued.
   ~Writer();
 
-  // Returns when the change is durable; throws what it threw, or why it could not be committed. A change may
-  // run more than once: when another one fails in the transaction they share, or that cannot be committed.
+  // A change that is handed in. It stays where it is until it has ended.
+  struct Request {
+    Change change;
+    // On the writer's thread, when it is durable or has failed; must neither block nor throw. Without, the
+    // one who waits for it is let go.
+    std::function<void()> ended = nullptr;
+    std::exception_ptr error = nullptr;  // what it threw, or why it could not be committed
+  };
+
+  // Returns when the change is durable; throws its error. A change may run more than once: when another one
+  // fails in the transaction they share, or that cannot be committed.
   void write(Change);
+  // The same for who does not wait.
+  void submit(Request&);
   // Called with each transaction's notes, inside it.
   void before_commit(std::function<void(Connection&)>);
   void after_commit(std::function<void()>);
 
  private:
-  struct Request {
-    Change change;
-    std::exception_ptr error;
-  };
-  using Batch = std::vector<Request*>;
+  using Requests = std::vector<Request*>;
   // Where those wait whose changes share a transaction.
   struct Gate {
     std::atomic<int> is_open{0};
@@ -51,17 +58,19 @@ class Writer {
     void open();
   };
   struct Waiting {
-    Batch requests;
-    std::shared_ptr<Gate> gate;  // who was let go may still be looking at it
+    Requests requests;
+    std::shared_ptr<Gate> gate;  // null while nobody waits; who was let go may still be looking at it
   };
   // The transaction could not be begun; it would be no other for each change alone.
   struct Busy {
     Error reason;
   };
 
+  Waiting& add(Request&);
   void run();
-  void commit(const Batch&);
-  void commit_together(const Batch&, bool with_savepoints);
+  static void tell(Waiting&);
+  void commit(const Requests&);
+  void commit_together(const Requests&, bool with_savepoints);
   void run_change(Request&);
   void run_alone(Request&);
 

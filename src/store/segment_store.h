@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/later.h"
 #include "base/time.h"
 #include "model/analytics.h"
 #include "model/segment.h"
@@ -113,6 +114,22 @@ class SegmentStore {
   // A reading of these was asked for at `now`: unless one comes, they are due again as next_attempt_at() says. What was
   // read, put off or unlinked since it was listed is left alone.
   virtual void put_off_posts(std::span<const DuePost>, Millis now) = 0;
+
+  // The same as the verbs above for callers who do not wait. Nothing begins before what these return is begun; in a
+  // store that has no way without waiting it is done when they return.
+  virtual Later<CreateOutcome> create_segment_later(Segment segment, std::optional<IdempotencyKey> key) {
+    return Later(create_segment(segment, key));
+  }
+  virtual Later<std::optional<VersionedSegment>> update_segment_later(std::string segment_id, std::string user_id,
+                                                                      std::optional<std::int64_t> if_version,
+                                                                      std::function<void(Segment&)> change,
+                                                                      std::string updated_at) {
+    return Later(update_segment(segment_id, user_id, if_version, change, updated_at));
+  }
+  virtual Later<std::optional<std::int64_t>> count_download_later(std::string segment_id, std::string user_id,
+                                                                  std::string at) {
+    return Later(count_download(segment_id, user_id, at));
+  }
 
   // The seed's get_social_media_analytics.
   std::optional<SegmentAnalytics> find_analytics(std::string_view segment_id) {

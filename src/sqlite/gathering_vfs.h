@@ -1,0 +1,11 @@
+// The operating system's files as SQLite's default VFS has them, but that what is appended to a write-ahead
+// log is gathered and handed to the system in large pieces when it is to be on the disk, not in two calls a
+// page. For writers: a commit with synchronous=FULL syncs the log before anybody is shown what is in it.
+#pragma once
+
+namespace segments::sqlite {
+
+// The name to open a connection with; makes the VFS at the first call. Any thread may call.
+const char* gathering_vfs();
+
+}  // namespace segments::sqlite
