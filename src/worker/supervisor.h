@@ -104,6 +104,7 @@ class Supervisor {
   // What the queue is asked while the slots go on.
   Telling told_;
   std::vector<LeasedTask> leased_;
+  Millis leased_since_ = 0;      // at the earliest
   bool is_more_leased_ = false;  // there is more where these came from
   std::unordered_map<std::string, TimeLimits> time_limits_;
   std::unordered_map<std::string, int> misses_;

@@ -87,6 +87,7 @@ void Supervisor::lease() {
   if (!may_lease() || now_ < lease_at_ || now_ < queue_rests_until_) return;
   int most = wanted();
   if (!most) return;
+  leased_since_ = now_;
   leasing_.begin([this, most] {
     leased_ = queue_.lease_tasks(options_.name, most, options_.lease_ms);
     is_more_leased_ = queue_.is_more_waiting();
@@ -118,7 +119,7 @@ void Supervisor::take(LeasedTask task) {
   place({.task = std::make_shared<const LeasedTask>(std::move(task)),
          .pace = &pace,
          .leased_at = now_ms(),
-         .renew_at = now_ + options_.lease_ms / 3});
+         .renew_at = leased_since_ + options_.lease_ms / 3});
 }
 
 void Supervisor::check_revoked() {
