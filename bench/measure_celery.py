@@ -23,12 +23,14 @@ import time
 import redis
 from celery import Celery
 
-from servers import cpu_of, free_port
+from servers import ROOT, SECRET, Ours, cpu_of, free_port
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/engines"))
+import engines  # noqa: E402 - found by the line above
+
 SLOTS = 2
-PIECES = 3
-NOTHING, SEGMENTS = "bench.nothing", "tasks.create_segments_from_video_task"
+PIECES = 10
+NOTHING, SEGMENTS, SYNC = "bench.nothing", "tasks.create_segments_from_video_task", "tasks.sync_social_media_metrics_task"
 USER = "alice"
 
 
@@ -109,9 +111,9 @@ class Worker:
             self.process.wait()
 
 
-def python_worker(name, acks_late, events):
+def python_worker(name, acks_late, events, **env):
     return Worker(name, ["/usr/bin/python3", "-m", "celery", "--workdir", str(ROOT / "bench"), "-A", "python_worker", "worker", "--pool", "prefork", "--concurrency", str(SLOTS),
-                         "--loglevel", "WARNING", *(["-E"] if events else [])], {"BENCH_ACKS_LATE": "1" if acks_late else "0"})
+                         "--loglevel", "WARNING", *(["-E"] if events else [])], {"BENCH_ACKS_LATE": "1" if acks_late else "0", **env})
 
 
 class Tasks:
@@ -318,12 +320,51 @@ def measure_segments(server, folder, rounds, build, many, few):
     show(f"{SEGMENTS}, {PIECES} pieces of 2 s in each video", [worker for worker, _ in workers], run_rounds(rounds, workers, run_one), "Python, acks_late")
 
 
+def make_posts(build, folder, url, account, count):
+    """A table with so many segments of ours, each with a post on one platform; their ids."""
+    ours = Ours(folder / "cloud", SEGMENTS_STORE="dynamodb", SEGMENTS_QUEUE="redis", REDIS_URL=url, **account)
+    ours.words[0] = str(build / "segments")
+    subprocess.run([ours.words[0], "admin", "table", "create"], env=ours.env, cwd=ours.cwd, check=True, stdout=subprocess.DEVNULL)
+    ours.start()
+    try:
+        headers = {"Authorization": ours.token(USER), "Content-Type": "application/json"}
+        ids = []
+        for number in range(count):
+            body = {"video_id": f"v{number}", "segment_type": "processed", "segment_number": 1, "s3_key": f"processed/v{number}/segment_001.mp4", "duration": 2.5, "file_size": 100_000,
+                    "title": "A piece of a morning walk", "tags": ["walk", "morning"]}
+            ids.append(json.loads(ours.fetch("/api/segments", headers, "POST", json.dumps(body)))["segment_id"])
+            ours.fetch(f"/api/segments/{ids[-1]}/social-media", headers, "POST", json.dumps({"platform": "tiktok", "post_id": f"{7 * 10**18 + number}"}))
+        return ids
+    finally:
+        ours.stop()
+
+
+def measure_sync(server, folder, rounds, build, many, few):
+    warm = 10
+    with engines.running("dynamodb", folder / "dynamodb") as engine:
+        account = {"AWS_REGION": engine.region, "AWS_DEFAULT_REGION": engine.region, "AWS_ACCESS_KEY_ID": engine.access_key, "AWS_SECRET_ACCESS_KEY": engine.secret_key,
+                   "AWS_ENDPOINT_URL_DYNAMODB": engine.endpoint, "AWS_ENDPOINT_URL": engine.endpoint, "DYNAMODB_TABLE_NAME": "bench-segments"}
+        ids = make_posts(build, folder, server.url, account, warm + many)
+        server.db.flushdb()
+        results = [{"segment_id": id, "platform": "tiktok", "posts": 1, "synced": 1, "failed": []} for id in ids]
+        tasks = Tasks(server, SYNC, [[id, "tiktok"] for id in ids], results, warm)
+        ours = Worker("ours", [str(build / "segments"), "worker", "--concurrency", str(SLOTS)], {**account, "SEGMENTS_STORE": "dynamodb", "SEGMENTS_AUTH_SECRET": SECRET, "SEGMENTS_SOCIAL_SYNCS_PER_MINUTE": "0"})
+        workers = [(python_worker("Python", False, False, **account), few), (ours, many), (python_worker("Python, acks_late", True, False, **account), few)]
+
+        def run_one(worker, count):
+            with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as name:
+                return tasks.run(worker, pathlib.Path(name), count)
+
+        show(f"{SYNC}, one post each, on DynamoDB's protocol", [worker for worker, _ in workers], run_rounds(rounds, workers, run_one), "Python, acks_late")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--nothing", type=int, nargs=2, metavar=("OURS", "PYTHON"), default=(100_000, 10_000))
-    parser.add_argument("--segments", type=int, nargs=2, metavar=("OURS", "PYTHON"), default=(1_000, 50))
+    parser.add_argument("--segments", type=int, nargs=2, metavar=("OURS", "PYTHON"), default=(400, 20))
+    parser.add_argument("--sync", type=int, nargs=2, metavar=("OURS", "PYTHON"), default=(1_000, 200))
     options = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="segments-bench-", dir=os.environ.get("SEGMENTS_BENCH_DIR")))
     server = None
@@ -333,6 +374,8 @@ def main():
             measure_nothing(server, folder, options.rounds, options.build.resolve(), *options.nothing)
         if options.segments[0]:
             measure_segments(server, folder, options.rounds, options.build.resolve(), *options.segments)
+        if options.sync[0]:
+            measure_sync(server, folder, options.rounds, options.build.resolve(), *options.sync)
     finally:
         if server:
             server.stop()

@@ -127,7 +127,7 @@ class Ours(Server):
 
     def token(self, user):
         """The value of the header."""
-        return "Bearer " + subprocess.run([str(BINARY), "token", "--user", user], env=self.env, cwd=self.cwd, capture_output=True, text=True, check=True).stdout.strip()
+        return "Bearer " + subprocess.run([self.words[0], "token", "--user", user], env=self.env, cwd=self.cwd, capture_output=True, text=True, check=True).stdout.strip()
 
 
 class Peer(Server):

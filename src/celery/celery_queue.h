@@ -129,9 +129,9 @@ class CeleryQueue : public TaskQueue {
   // fetch.cc
   redis::Reply fetch(std::string_view worker, int most, Millis now, int lease_ms);
   static bool is_ended(const redis::Reply&);  // leases have ended, and nothing was fetched
-  void take_fetched(const redis::Reply&, std::string_view worker, Millis now, std::vector<LeasedTask>& out);
-  std::shared_ptr<Delivery> decode_fetched(const std::string& fence, const std::string& queue,
-                                           const std::string& raw, Sight, Millis now);
+  void take_fetched(redis::Reply, std::string_view worker, Millis now, std::vector<LeasedTask>& out);
+  std::shared_ptr<Delivery> decode_fetched(std::int64_t fence, const std::string& queue, std::string raw,
+                                           Sight, Millis now);
   std::set<std::string> succeeded(const std::vector<std::string>& task_ids);
   void settle(Judgement&, std::string_view worker, Millis now);
   void store_started(const std::vector<DeliveryPtr>&, std::string_view worker);

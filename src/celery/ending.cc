@@ -31,6 +31,18 @@ std::string chord_score(const TaskMessage& message) {
   return message.group_index ? std::to_string(*message.group_index) : "+inf";
 }
 
+// Its result, and nothing else that anybody has to be told of.
+bool Ending::is_plain() const {
+  return kind == Kind::end && status == "SUCCESS" && registered && !guarded &&
+         delivery->message.retries == 0 && delivery->batch().empty() && chords.empty() &&
+         follow_ups.messages.empty() && follow_ups.chord_sizes.empty() && others.empty();
+}
+
+void Ending::print_plain(ScriptCall& call) const {
+  const auto& message = delivery->message;
+  call.add(tag_of(delivery->fence)).add(message.id).add(message.task).add(delivery->user_id()).add(meta);
+}
+
 void Ending::print(ScriptCall& call, Millis now) const {
   const auto& message = delivery->message;
   bool goes_back = !back.empty();

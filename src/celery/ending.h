@@ -42,6 +42,8 @@ struct Ending {
   FollowUps follow_ups = {};
   std::vector<std::pair<std::string, std::string>> others = {};  // id and meta of tasks that end with it
 
+  bool is_plain() const;  // most are: the script takes them first, in few words
+  void print_plain(ScriptCall&) const;
   void print(ScriptCall&, Millis now) const;
 };
 

@@ -6,6 +6,7 @@
 #include "celery/celery_queue.h"
 #include "celery/content.h"
 #include "celery/judgement.h"
+#include "celery/plain_message.h"
 #include "celery/scripts.h"
 
 namespace segments::celery {
@@ -14,6 +15,12 @@ namespace {
 
 // Of one fetch. The worker has leases to renew meanwhile.
 constexpr Millis looked_at_once = 256, bytes_at_once = 4 << 20;
+
+// Whether the script has recorded this very task as begun.
+bool is_begun_one(std::string_view raw, const TaskMessage& message) {
+  auto names = cut_plain(raw);
+  return !names || *names == PlainNames{message.task, message.id};
+}
 
 }  // namespace
 
@@ -27,7 +34,8 @@ redis::Reply CeleryQueue::fetch(std::string_view worker, int most, Millis at, in
   call.add(looked_at_once).add(bytes_at_once).add(Millis{max_message_bytes}).add(Millis{max_body_values});
   if (most > 0) {
     auto names = queues();
-    // A worker's list has to be found by who publishes through its exchange, though nobody has queued here yet.
+    // A worker's list has to be found by who publishes through its exchange, though nobody has queued here
+    // yet.
     for (const auto& name : names) declare(name);
     if (!names.empty()) std::rotate(names.begin(), names.begin() + turn_++ % names.size(), names.end());
     for (int step : keys::priority_steps)
@@ -109,8 +117,8 @@ std::set<std::string> CeleryQueue::succeeded(const std::vector<std::string>& tas
 }
 
 // nullptr where it cannot be read: it is a dead letter then.
-std::shared_ptr<Delivery> CeleryQueue::decode_fetched(const std::string& fence, const std::string& queue,
-                                                      const std::string& raw, Sight sight, Millis at) {
+std::shared_ptr<Delivery> CeleryQueue::decode_fetched(std::int64_t fence, const std::string& queue,
+                                                      std::string raw, Sight sight, Millis at) {
   auto delivery = std::make_shared<Delivery>();
   MessageFault fault;
   bool is_garbage = sight >= Sight::garbage;
@@ -122,25 +130,39 @@ std::shared_ptr<Delivery> CeleryQueue::decode_fetched(const std::string& fence, 
     auto decoded = decode_message(raw);
     if (auto* why = std::get_if<MessageFault>(&decoded)) fault = std::move(*why);
     if (auto* message = std::get_if<TaskMessage>(&decoded)) delivery->message = std::move(*message);
-    delivery->fence = std::strtoll(fence.c_str(), nullptr, 10);
+    if (sight == Sight::begun && fault.sentence.empty() && !is_begun_one(raw, delivery->message))
+      fault = {MessageProblem::invalid, "The message names a task twice.", "", ""};
+    delivery->fence = fence;
     delivery->queue = queue;
-    delivery->raw = raw;
     delivery->own = find_own_header(delivery->message);
   });
   if (thrown) fault = std::move(*thrown);
-  if (fault.sentence.empty()) return delivery;
-  bury(fault, raw, queue, is_garbage ? "" : "segments-" + fence, is_garbage ? fence : "", "", at);
+  if (fault.sentence.empty()) {
+    delivery->raw = std::move(raw);
+    return delivery;
+  }
+  bury(fault, raw, queue, is_garbage ? "" : tag_of(fence), is_garbage ? std::to_string(fence) : "", "", at);
   return nullptr;
 }
 
-void CeleryQueue::take_fetched(const redis::Reply& reply, std::string_view worker, Millis at,
+void CeleryQueue::take_fetched(redis::Reply reply, std::string_view worker, Millis at,
                                std::vector<LeasedTask>& out) {
   std::vector<std::pair<std::shared_ptr<Delivery>, Sight>> held;
   std::vector<std::string> again;
-  for (std::size_t i = 2; i + 3 < reply.items.size(); i += 4) {
-    auto sight = static_cast<Sight>(reply.items[i + 3].integer);
-    auto delivery =
-        decode_fetched(reply.items[i].text, reply.items[i + 1].text, reply.items[i + 2].text, sight, at);
+  if (reply.items.size() != 6) return;
+  auto first = reply.items[2].integer;
+  const auto& sights = reply.items[3].text;
+  const auto& queues = reply.items[4].items;
+  auto& raws = reply.items[5].items;
+  std::size_t of_queue = 0;
+  for (std::size_t i = 0, queue = 0; i < raws.size() && i < sights.size(); ++i) {
+    for (; queue + 2 < queues.size() && of_queue == static_cast<std::size_t>(queues[queue + 1].integer);
+         queue += 2)
+      of_queue = 0;
+    ++of_queue;
+    auto sight = static_cast<Sight>(sights[i] - '0');
+    auto delivery = decode_fetched(first + static_cast<std::int64_t>(i), queues[queue].text,
+                                   std::move(raws[i].text), sight, at);
     if (!delivery) continue;
     if (delivery->message.redelivered) again.push_back(delivery->message.id);
     held.emplace_back(std::move(delivery), sight);
@@ -179,8 +201,8 @@ std::vector<LeasedTask> CeleryQueue::lease_tasks(std::string_view worker, int mo
       ++restores;
       continue;
     }
-    take_fetched(reply, worker, at, tasks);
     is_more = reply.items.size() > 1 && reply.items[1].integer == 1;
+    take_fetched(std::move(reply), worker, at, tasks);
     ++fetches;
   }
   is_more_waiting_ = is_more && wanted() > 0;

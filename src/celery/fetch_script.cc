@@ -1,6 +1,8 @@
 // The script that hands messages out.
 #include <string>
+#include <string_view>
 
+#include "celery/plain_message.h"
 #include "celery/script_parts.h"
 #include "celery/scripts.h"
 
@@ -53,11 +55,35 @@ local function has_too_many_values(raw)
   return false
 end
 
+-- See plain_message.h. nil for any other message, which is decoded.
+local sub, find = string.sub, string.find
+local function text_after(raw, from, words)
+  local begin = from + #words
+  if sub(raw, from, begin - 1) ~= words then return nil end
+  local quote = find(raw, '"', begin, true)
+  if quote then return sub(raw, begin, quote - 1), quote end
+end
+local function cut_plain(raw)
+  if sub(raw, 1, #plain_begin) ~= plain_begin or sub(raw, -#plain_end) ~= plain_end then return nil end
+  local quote, lang, task, id = find(raw, '"', #plain_begin + 1, true)
+  if quote then lang, quote = text_after(raw, quote, plain_headers) end
+  if quote then task, quote = text_after(raw, quote, plain_task) end
+  if quote then id, quote = text_after(raw, quote, plain_id) end
+  if not quote or sub(raw, quote, quote + #plain_rest - 1) ~= plain_rest then return nil end
+  local escape = find(raw, '\\', 1, true)
+  if escape and escape < quote then return nil end
+  return task, id
+end
+
 local function is_name(value) return type(value) == 'string' and value ~= '' and #value <= 1024 end
 local function blank(value) return value == nil or value == cjson.null end
 local function sort(raw)
   if #raw > largest then return {flag = 4} end
   if has_too_many_values(raw) then return {flag = 5} end
+  local task, id = cut_plain(raw)
+  if is_name(id) and is_name(task) then
+    return {flag = 1, place = true, id = id, task = task, whole = true, retries = '0'}
+  end
   local good, json = pcall(cjson.decode, raw)
   if not good or type(json) ~= 'table' or type(json.properties) ~= 'table' then return {flag = 3} end
   local item, headers = {flag = 1, place = true}, json.headers
@@ -104,10 +130,10 @@ for i = fitting, 1, -1 do
   call('ZREM', 'segments:delayed', due[i])
 end
 
-local raws, queues, items, places, bytes, more = {}, {}, {}, 0, 0, 0
+local raws, queues, from_queues, items, places, bytes, more = {}, {}, {}, {}, 0, 0, 0
 local function is_enough() return places >= most or #raws >= look or bytes >= most_bytes end
 while at < #ARGV and not is_enough() do
-  local queue, list, step, got = take(), take()
+  local queue, list, before, step, got = take(), take(), #raws
   repeat
     -- As many as may all be begun; large ones by themselves.
     step = bytes > 65536 * #raws and 1 or math.min(math.max(4, #raws), most - places, look - #raws)
@@ -121,60 +147,74 @@ while at < #ARGV and not is_enough() do
       if item.place then places = places + 1 end
     end
   until got < step or is_enough()
+  if #raws > before then from_queues[#from_queues + 1], from_queues[#from_queues + 2] = queue, #raws - before end
   more = (got == step or at < #ARGV) and 1 or 0
 end
-local out = {'fetched', more}
-if #raws == 0 then return out end
+if #raws == 0 then return {'fetched', more} end
 note_reached()
 
-local last = call('INCRBY', 'segments:fence', #raws)
-local unacked, index, leases, garbage, runs, ids, known = {}, {}, {}, {}, {}, {}, {}
+local first = call('INCRBY', 'segments:fence', #raws) - #raws
+local unacked, index, leases, garbage, runs, ids, known, flags = {}, {}, {}, {}, {}, {}, {}, {}
 for i, item in ipairs(items) do
-  local fence, raw = string.format('%.0f', last - #raws + i), raws[i]
+  local raw = raws[i]
   if item.flag == 1 then
-    local tag = 'segments-' .. fence
-    unacked[#unacked + 1], unacked[#unacked + 2] = tag, '[' .. raw .. ', "", "' .. queues[i] .. '"]'
-    index[#index + 1], index[#index + 2] = score, tag
-    leases[#leases + 1], leases[#leases + 2] = lease_end, tag
+    local n, tag = #index, string.format('segments-%.0f', first + i)
+    unacked[n + 1], unacked[n + 2] = tag, '[' .. raw .. ', "", "' .. queues[i] .. '"]'
+    index[n + 1], index[n + 2] = score, tag
+    leases[n + 1], leases[n + 2] = lease_end, tag
     if item.id then
-      ids[#ids + 1] = item.id
-      known[#known + 1] = {item, {tag, item.id, item.task, item.retries}}
+      item.tag = tag
+      ids[#ids + 1], known[#known + 1] = item.id, item
     end
   else
     -- A byte more than is kept whole, so that it is seen to be a beginning.
-    if item.flag > 3 then raw = string.sub(raw, 1, 1048577) end
-    garbage[#garbage + 1], garbage[#garbage + 2] = fence, queues[i] .. '\n' .. raw
+    if item.flag > 3 then raw = sub(raw, 1, 1048577) end
+    garbage[#garbage + 1], garbage[#garbage + 2] = string.format('%.0f', first + i), queues[i] .. '\n' .. raw
+    raws[i] = raw
   end
-  raws[i], item.fence = raw, fence
 end
 local revoked = ask_many('ZMSCORE', 'segments:revoked', ids)
-for i, pair in ipairs(known) do
+for i, item in ipairs(known) do
   if revoked[i] then
-    pair[1].flag = 2
-  elseif pair[1].whole then
-    pair[1].flag = 0
-    runs[#runs + 1] = pair[2]
+    item.flag = 2
+  elseif item.whole then
+    item.flag = 0
+    runs[#runs + 1] = {item.tag, item.id, item.task, item.retries}
   end
 end
-for i, item in ipairs(items) do
-  out[#out + 1], out[#out + 2], out[#out + 3], out[#out + 4] = item.fence, queues[i], raws[i], item.flag
-end
+for i, item in ipairs(items) do flags[i] = item.flag end
 many('HSET', 'unacked', unacked)
 many('ZADD', 'unacked_index', index)
 many('ZADD', 'segments:leases', leases)
 many('HSET', 'segments:garbage', garbage)
 start(runs, now, worker, holder)
 write_totals()
-return out
+return {'fetched', more, first + 1, table.concat(flags), from_queues, raws}
 )lua";
+
+std::string plain_words() {
+  std::string words;
+  auto add = [&](const char* name, std::string_view word) {
+    words.append("local ").append(name).append(" = '").append(word).append("'\n");
+  };
+  add("plain_begin", plain_begin);
+  add("plain_headers", plain_headers);
+  add("plain_task", plain_task);
+  add("plain_id", plain_id);
+  add("plain_rest", plain_rest);
+  add("plain_end", plain_end);
+  return words;
+}
 
 }  // namespace
 
 // Answers {'ended', tag, value, …} where leases have ended: these come first, and nothing is fetched then.
-// Otherwise {'fetched', more, fence, queue, raw, flag, …}; more 1: there may be more in the lists; the flag
-// is a Sight. Of those that may be begun it takes no more than are asked for, whatever else comes between.
+// Otherwise {'fetched', more}, and where messages were taken behind it the first one's fence (the others'
+// follow), a digit for each, which is a Sight, {queue, how many came from it, …} and the messages. more 1:
+// there may be more in the lists. Of those that may be begun it takes no more than are asked for, whatever
+// else comes between.
 const redis::Script& fetch_script() {
-  static const redis::Script script(std::string(common_lua) + sorting_lua + fetching_lua);
+  static const redis::Script script(common_lua + plain_words() + sorting_lua + fetching_lua);
   return script;
 }
 

@@ -129,6 +129,9 @@ class JsonReader {
     out = Json::object();
     skip_space();
     if (peek() == '}') return ++at_, true;
+    // A message's own few objects have many members each.
+    constexpr int values_of_message = 100;
+    if (values_ < values_of_message) out.members().reserve(8);
     while (true) {
       skip_space();
       auto& [name, value] = out.members().emplace_back(std::string(), Json());
@@ -150,6 +153,8 @@ class JsonReader {
 
   // A member given twice has the last value, at the first one's place, as in Python's dict.
   static void keep_last_of_equals(std::vector<Json::Member>& members) {
+    constexpr std::size_t few = 32;
+    if (members.size() <= few && are_distinct(members)) return;
     std::unordered_map<std::string_view, std::size_t> places;
     std::vector<bool> superseded(members.size());
     bool any = false;
@@ -164,6 +169,13 @@ class JsonReader {
     for (std::size_t i = 0; i < members.size(); ++i)
       if (!superseded[i]) kept.push_back(std::move(members[i]));
     members = std::move(kept);
+  }
+
+  static bool are_distinct(const std::vector<Json::Member>& members) {
+    for (std::size_t i = 1; i < members.size(); ++i)
+      for (std::size_t k = 0; k < i; ++k)
+        if (members[i].first == members[k].first) return false;
+    return true;
   }
 
   bool read_text(std::string& out) {

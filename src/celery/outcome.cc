@@ -120,6 +120,9 @@ std::vector<bool> CeleryQueue::end(std::vector<Ending>& endings, Millis at) {
         for (auto& chord : endings[i].chords) chord.planned = chord.recorded_only = true;
       }
     // What is planned holds for this attempt only.
+    auto others =
+        std::stable_partition(open.begin(), open.end(), [&](auto i) { return endings[i].is_plain(); });
+    auto plain = others - open.begin();
     std::vector<Ending> planned;
     for (auto i : open) planned.push_back(endings[i].chords.empty() ? std::move(endings[i]) : endings[i]);
     std::vector<Ending*> with_chords;
@@ -128,8 +131,11 @@ std::vector<bool> CeleryQueue::end(std::vector<Ending>& endings, Millis at) {
     if (!with_chords.empty()) plan_chords(redis_, with_chords, at);
     for (auto& ending : planned) resolve_exchanges(redis_, ending.follow_ups.messages);
     ScriptCall call;
-    call.add(at).add(Millis{options_.result_ttl_s}).add(static_cast<Millis>(planned.size()));
-    for (const auto& ending : planned) ending.print(call, at);
+    call.add(at).add(Millis{options_.result_ttl_s}).add(Millis{plain});
+    for (auto ending = planned.begin(); ending != planned.begin() + plain; ++ending)
+      ending->print_plain(call);
+    call.add(static_cast<Millis>(planned.size()) - plain);
+    for (auto ending = planned.begin() + plain; ending != planned.end(); ++ending) ending->print(call, at);
     auto codes = call.run(redis_, end_script());
     std::vector<std::size_t> again;
     for (std::size_t k = 0; k < open.size() && k < codes.items.size(); ++k) {

@@ -6,15 +6,21 @@
 
 namespace segments::celery {
 
-// Any number of runs end, each by itself. Answers for each: 0 the lease is no longer ours, 1 taken, 2 nothing
+// Any number of runs end, each by itself: first those that succeeded and bring about nothing else, of which
+// little has to be said, then all others. Answers for each: 0 the lease is no longer ours, 1 taken, 2 nothing
 // was done because it is now that a chord is complete, or no longer: plan again.
 const redis::Script& end_script() {
   static const redis::Script script(std::string(common_lua) + R"lua(
-local now, ttl, n = take(), take(), take_number()
+local now, ttl, plain = take(), take(), take_number()
+local items, tags, ids, metas = {}, {}, {}, {}
+for i = 1, plain do
+  local id = ARGV[at + 2]
+  tags[i], ids[i], metas[i] = ARGV[at + 1], id, meta_key(id)
+  at = at + 5
+end
 local names = {'tag', 'id', 'name', 'counted', 'kind', 'status', 'retries', 'error', 'ready', 'parent', 'lasting',
                'user', 'meta', 'back', 'list', 'letter', 'given', 'guard'}
-local items, tags, ids, metas = {}, {}, {}, {}
-for i = 1, n do
+for i = plain + 1, plain + take_number() do
   local item = {}
   for _, name in ipairs(names) do item[name] = take() end
   for _, part in ipairs({{'chords', 6}, {'messages', 2}, {'sizes', 2}, {'others', 2}}) do
@@ -94,7 +100,37 @@ local function waits(item)
   wait_again(item.id, item.name, item.retries, ready)
 end
 
-for i, item in ipairs(items) do
+-- Whose lease it is, and whether it was revoked, is settled: the usual end of the usual run.
+local function succeed(id, name, user, meta, over)
+  local key = task_key(id)
+  if meta ~= '' and not over then store(id, meta, ttl) end
+  -- All three are new where nothing was on record any more.
+  if call('HSET', key, 'status', 'SUCCESS', 'finished_at', now, 'progress', 100) == 3 then
+    call('HSET', key, 'name', name, 'user_id', user)
+  end
+  call('EXPIRE', key, 86400)
+end
+local succeeded = {}
+for i = 1, plain do
+  local tag, id, from = tags[i], ids[i], 3 + 5 * (i - 1)
+  if gone[tag] then
+    taken[i] = 0
+  elseif not held[i] then
+    taken[i], gone[tag] = 0, true
+    lose(tag, now)
+  elseif revoked[i] and call('HGET', task_key(id), 'status') == 'REVOKED' then
+    taken[i] = 0
+  else
+    taken[i], gone[tag] = 1, true
+    local name = ARGV[from + 3]
+    succeed(id, name, ARGV[from + 4], ARGV[from + 5], before[i] and status_of(before[i]) == 'SUCCESS')
+    succeeded[name] = (succeeded[name] or 0) + 1
+  end
+end
+for name, by in pairs(succeeded) do count(name, 'SUCCESS', by) end
+
+for i = plain + 1, #tags do
+  local item = items[i]
   local key, dropped = task_key(item.id), item.kind == 'drop'
   local known = (dropped or revoked[i]) and call('HGET', key, 'status')
   local stopped = known == 'REVOKED' and not dropped

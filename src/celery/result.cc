@@ -6,6 +6,7 @@
 #include "celery/iso_time.h"
 #include "celery/message.h"
 #include "celery/python_repr.h"
+#include "describe/encode.h"
 
 namespace segments::celery {
 namespace {
@@ -122,20 +123,31 @@ ResultMeta make_started(std::string_view task_id, std::int64_t pid, std::string_
   return meta;
 }
 
+// One for each task: printed as it stands.
 std::string encode_result(const ResultMeta& meta) {
-  auto json = Json::object({
-      {"status", meta.status},
-      {"result", meta.result},
-      {"traceback", Json::text_or_null(meta.traceback)},
-      {"children", meta.children},
-      {"date_done", meta.date_done ? Json(format_iso_time(*meta.date_done)) : Json()},
-      {"task_id", meta.task_id},
-  });
-  if (!meta.group_id.empty()) json.put("group_id", meta.group_id);
-  if (!meta.parent_id.empty()) json.put("parent_id", meta.parent_id);
-  for (const auto& [name, value] : meta.more.members())
-    if (!json.find(name)) json.put(name, value);
-  return print_json(json);
+  std::string out;
+  auto name = [&](std::string_view text) -> std::string& {
+    out += out.empty() ? '{' : ',';
+    encode_string(out, text);
+    return out += ':';
+  };
+  auto text_or_null = [&](std::string_view text) {
+    text.empty() ? void(out += "null") : encode_string(out, text);
+  };
+  encode_string(name("status"), meta.status);
+  print_json(name("result"), meta.result);
+  name("traceback");
+  text_or_null(meta.traceback);
+  print_json(name("children"), meta.children);
+  name("date_done");
+  text_or_null(meta.date_done ? format_iso_time(*meta.date_done) : "");
+  encode_string(name("task_id"), meta.task_id);
+  if (!meta.group_id.empty()) encode_string(name("group_id"), meta.group_id);
+  if (!meta.parent_id.empty()) encode_string(name("parent_id"), meta.parent_id);
+  for (const auto& [other, value] : meta.more.members())
+    if (std::find(known_members.begin(), known_members.end(), other) == known_members.end())
+      print_json(name(other), value);
+  return out += '}';
 }
 
 std::optional<ResultMeta> decode_result(std::string_view text, std::string* why) {

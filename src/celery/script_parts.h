@@ -111,10 +111,18 @@ local function leases_may_end()
   return call('EXISTS', 'segments:grace') == 0
 end
 
+-- The name and the id of what is under way. Behind them stands who holds it, in what a worker of now began.
+local function run_of(tag)
+  local run = call('HGET', 'segments:running', tag) or ''
+  local name, id = string.match(run, '^(.-)\6\22(.*)\6\22%w*$')
+  if not id then name, id = string.match(run, '^(.-)\6\22(.*)$') end
+  return name, id
+end
+
 -- A delivery that a peer has put back into its list, or taken for itself: its task waits again, so that what
 -- becomes of it there is seen.
 local function lose(tag, now)
-  local name, id = string.match(call('HGET', 'segments:running', tag) or '', '^(.*)\6\22(.*)$')
+  local name, id = run_of(tag)
   if not id then return end
   local known = call('HMGET', task_key(id), 'status', 'tag', 'retries')
   if known[1] ~= 'STARTED' or known[2] ~= tag then return end
@@ -144,9 +152,10 @@ local function start(runs, now, worker, holder)
   local ids, running = {}, {}
   for i, run in ipairs(runs) do
     ids[i] = run[2]
-    running[2 * i - 1], running[2 * i] = run[1], run[3] .. '\6\22' .. run[2]
+    -- Longer than what Redis keeps in a list and searches from its beginning.
+    running[2 * i - 1], running[2 * i] = run[1], run[3] .. '\6\22' .. run[2] .. '\6\22' .. holder
     call('HSET', task_key(run[2]), 'name', run[3], 'status', 'STARTED', 'started_at', now, 'worker', worker,
-         'holder', holder, 'retries', run[4], 'tag', run[1])
+         'retries', run[4], 'tag', run[1])
   end
   local waited = ask_many('ZMSCORE', 'segments:waiting', ids)
   local over = {}

@@ -30,18 +30,22 @@ std::vector<int> CeleryQueue::deaths_with(const std::vector<DeliveryPtr>& delive
   constexpr Millis longest_silence_ms = 5'000;
   std::vector<Command> asked;
   for (const auto& delivery : deliveries) {
-    asked.push_back({"HMGET", keys::task(delivery->message.id), "deaths", "tag", "holder"});
-    asked.push_back({"HEXISTS", keys::running, tag_of(delivery->fence)});
+    asked.push_back({"HMGET", keys::task(delivery->message.id), "deaths", "tag"});
+    asked.push_back({"HGET", keys::running, tag_of(delivery->fence)});
   }
   auto known = redis_.ask_all(asked);
   Command seen("ZMSCORE");
   seen.add(keys::holders);
-  for (std::size_t i = 0; i < deliveries.size(); ++i) seen.add(known[2 * i].items.at(2).text);
+  for (std::size_t i = 0; i < deliveries.size(); ++i) {
+    const auto& run = known[2 * i + 1].text;
+    auto bar = run.rfind(keys::separator);
+    seen.add(bar == run.npos ? "" : std::string_view(run).substr(bar + keys::separator.size()));
+  }
   auto beats = redis_.ask(seen);
   std::vector<int> deaths;
   for (std::size_t i = 0; i < deliveries.size(); ++i) {
     const auto& task = known[2 * i].items;
-    bool begun = known[2 * i + 1].integer == 1 && task[1].text == tag_of(deliveries[i]->fence);
+    bool begun = !known[2 * i + 1].is_nil() && task[1].text == tag_of(deliveries[i]->fence);
     auto beat = static_cast<Millis>(std::strtod(beats.items.at(i).text.c_str(), nullptr));
     bool died = begun && at - beat > longest_silence_ms;
     deaths.push_back(died ? static_cast<int>(std::strtol(task[0].text.c_str(), nullptr, 10)) + 1 : 0);

@@ -48,8 +48,7 @@ const redis::Script& bury_script() {
 local now, most, id, item, tag, garbage, value = take(), take_number(), take(), take(), take(), take(), take()
 if tag ~= '' then
   if value ~= '' and call('HGET', 'unacked', tag) ~= value then return 0 end
-  local running = call('HGET', 'segments:running', tag)
-  local task = running and string.match(running, '\6\22(.*)$')
+  local _, task = run_of(tag)
   -- It was begun before anybody could see that it cannot be.
   if task and call('HGET', task_key(task), 'tag') == tag then
     call('HSET', task_key(task), 'status', 'FAILURE', 'finished_at', now, 'error', 'The message cannot be read.')

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <unordered_set>
 
 #include "base/crypto.h"
 #include "base/log.h"
@@ -42,15 +43,41 @@ bool is_over(const fs::directory_entry& entry, TaskQueue& queue) {
 std::string run_folder(const fs::path& work_dir, std::string_view task_id, std::int64_t run) {
   std::string name = percent_encode(task_id);
   if (name.size() > max_name_bytes) name = std::string(digest_mark) + encode_hex(sha256(task_id));
-  return (work_dir / (name + "." + std::to_string(run))).string();
+  std::string path = work_dir.string();
+  if (!path.ends_with('/')) path += '/';
+  return path.append(name).append(".").append(std::to_string(run));
 }
 
+namespace {
+
 void remove_run_folder(const std::string& folder) {
-  // One call, for most runs have none.
   if (rmdir(folder.c_str()) == 0 || errno == ENOENT) return;
   std::error_code error;
   fs::remove_all(folder, error);
   if (error) log_warning("worker.folder_left", {{"folder", folder}, {"error", error.message()}});
+}
+
+// Empty where it cannot be said, or would take longer than to try each.
+std::optional<std::unordered_set<std::string>> list_folders(const fs::path& work_dir, std::size_t most) {
+  std::error_code error;
+  std::unordered_set<std::string> found;
+  for (fs::directory_iterator entry(work_dir, error), end; !error && entry != end; entry.increment(error)) {
+    if (found.size() == most) return std::nullopt;
+    found.insert(entry->path().string());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) return std::nullopt;
+  return found;
+}
+
+}  // namespace
+
+void remove_run_folders(const fs::path& work_dir, const std::vector<std::string>& folders) {
+  // Most short runs have none: of many it is looked up once which have.
+  constexpr std::size_t many = 8;
+  std::optional<std::unordered_set<std::string>> found;
+  if (folders.size() >= many) found = list_folders(work_dir, folders.size());
+  for (const auto& folder : folders)
+    if (!found || found->contains(folder)) remove_run_folder(folder);
 }
 
 void remove_old_run_folders(const fs::path& work_dir, TaskQueue& queue) {

@@ -6,14 +6,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "queue/task_queue.h"
 
 namespace segments {
 
 std::string run_folder(const std::filesystem::path& work_dir, std::string_view task_id, std::int64_t run);
-// Where there is one.
-void remove_run_folder(const std::string&);
+// Each of them that there is, of those that run_folder() named.
+void remove_run_folders(const std::filesystem::path& work_dir, const std::vector<std::string>&);
 // Removes the folders of runs that are over: those of dead workers.
 void remove_old_run_folders(const std::filesystem::path& work_dir, TaskQueue&);
 

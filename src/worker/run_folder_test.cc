@@ -28,6 +28,20 @@ TEST_F(WorkerTest, a_start_removes_folders_of_runs_that_are_over_only) {
   remove_old_run_folders(folder / "absent", *queue);
 }
 
+TEST_F(WorkerTest, of_many_folders_each_that_there_is_is_removed) {
+  fs::path work = options.work_dir;
+  for (std::ptrdiff_t others : {0, 1, 100}) {
+    std::vector<std::string> folders;
+    for (int run = 0; run < 40; ++run) folders.push_back(run_folder(work, "a/task", run));
+    remove_run_folders(folder / "absent", folders);
+    for (int run : {0, 7, 39}) fs::create_directories(folders[run] + "/pieces");
+    for (std::ptrdiff_t i = 0; i < others; ++i) fs::create_directory(work / std::to_string(i));
+    remove_run_folders(work, folders);
+    EXPECT_EQ(std::distance(fs::directory_iterator(work), {}), others);
+    for (std::ptrdiff_t i = 0; i < others; ++i) fs::remove(work / std::to_string(i));
+  }
+}
+
 TEST_F(WorkerTest, a_folder_is_removed_where_there_is_one) {
   fs::path work = options.work_dir;
   auto empty = run_folder(work, "task", 1), full = run_folder(work, "task", 2),
@@ -36,7 +50,7 @@ TEST_F(WorkerTest, a_folder_is_removed_where_there_is_one) {
   fs::create_directories(empty);
   fs::create_directories(full + "/pieces");
   std::ofstream(full + "/pieces/1") << "x";
-  for (const auto& folder : {empty, full, never}) remove_run_folder(folder);
+  remove_run_folders(work, {empty, full, never});
   EXPECT_TRUE(work_dir_is_empty());
   EXPECT_TRUE(fs::exists(work));
 }

@@ -43,6 +43,8 @@ void Supervisor::run(const std::atomic<Millis>& stop_asked_at) {
     if (asked_at && !stopping_since_) begin_stop(asked_at);
     fit_slots();
     for (auto& slot : slots_) watch(slot);
+    take_told();
+    take_leased();
     // What may take leases that have ended comes after what keeps ours.
     check_revoked();
     renew();
@@ -105,7 +107,7 @@ void Supervisor::terminate(const Termination& termination) {
 // True when the worker may end.
 bool Supervisor::drain() {
   Millis drained_at = stopping_since_ + Millis{1000} * options_.drain_seconds;
-  bool is_over = ended_.empty();
+  bool is_over = ended_.empty() && !telling_.is_given() && !leasing_.is_given();
   for (auto& slot : slots_) {
     if (slot.runs.empty()) continue;
     is_over = false;
@@ -156,7 +158,9 @@ void Supervisor::wait_for_slots() {
   Millis wait = longest_wait_ms;
   std::int64_t rest = rest_us();
   if (options_.controls) sockets.push_back({options_.controls->wake_descriptor(), POLLIN, 0});
-  if (!stopping_since_ && wanted() > 0)
+  for (const auto* errand : {&leasing_, &telling_})
+    if (errand->is_given()) sockets.push_back({errand->done_descriptor(), POLLIN, 0});
+  if (!stopping_since_ && may_lease() && wanted() > 0)
     wait = std::clamp<Millis>(std::max(lease_at_, queue_rests_until_) - now_, 0, wait);
   for (auto& slot : slots_) {
     if (slot.ending) wait = std::min(wait, ending_wait_ms);

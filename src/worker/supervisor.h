@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "worker/errand.h"
 #include "worker/run.h"
 #include "worker/worker.h"
 
@@ -52,19 +53,34 @@ class Supervisor {
   // a second later.
   template <class F>
   bool ask(const char* what, F&& f);
+  void note_answer(const char* what);  // it did what it was asked
+  void note_refusal(const char* what, const std::exception&);
+  bool note_end_of(Errand&, const char* what);  // whether it did what it was asked
   void beat_and_sweep();
   int wanted() const;
+  bool may_lease() const;
   void lease();
+  void take_leased();
   void take(LeasedTask);
   void check_revoked();
   void renew();
   void tell_given_up();
 
   // How runs ended (supervisor_record.cc).
+  struct Telling {  // of the queue, how runs ended
+    std::vector<Run> runs = {};
+    std::vector<LeaseEnd> ends = {};
+    std::vector<bool> taken = {};
+    bool has_losers = false;
+  };
   void record();
+  bool waits_for_leases(const Run&) const;
   void record_singly(std::vector<Run>);
-  bool record_these(std::vector<Run>&);
-  std::vector<bool> tell_endings(std::vector<Run>&, std::vector<LeaseEnd>&);
+  bool record_one(Run);
+  Telling telling_of(std::vector<Run>);
+  void tell(Telling&) const;
+  void take_told();
+  void note_told(Telling&, bool is_told);
   LeaseEnd lease_end_of(const Run&);
   void note_end(const Run&, const LeaseEnd&, bool is_taken);
 
@@ -85,6 +101,11 @@ class Supervisor {
   int slots_wanted_;
   TaskPaces paces_;
   std::vector<Run> ended_;  // what the queue has not been told yet
+  // What the queue is asked while the slots go on.
+  Telling told_;
+  std::vector<LeasedTask> leased_;
+  Millis leased_since_ = 0;      // at the earliest
+  bool is_more_leased_ = false;  // there is more where these came from
   std::unordered_map<std::string, TimeLimits> time_limits_;
   std::unordered_map<std::string, int> misses_;
   std::map<std::string, std::uint64_t> started_;  // since the last show()
@@ -99,6 +120,8 @@ class Supervisor {
   bool renew_at_once_ = false;
   Millis beat_at_ = 0, sweep_at_ = 0, lease_at_ = 0, revoked_at_ = 0, tell_at_ = 0;
   Millis stopping_since_ = 0;  // counted from when it was asked for
+  // Last, so that they have come to their ends before anything that they use goes.
+  Errand leasing_, telling_;
 };
 
 }  // namespace segments

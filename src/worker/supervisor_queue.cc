@@ -27,6 +27,32 @@ void for_each_going(std::list<Slot>& slots, F&& f) {
 
 }  // namespace
 
+void Supervisor::note_answer(const char* what) {
+  now_ = steady_ms();  // it may have been waited for
+  if (std::exchange(queue_has_failed_, false)) log_info("worker.queue_works", {{"during", what}});
+}
+
+void Supervisor::note_refusal(const char* what, const std::exception& error) {
+  constexpr Millis rest_ms = 1000;
+  now_ = steady_ms();
+  queue_rests_until_ = now_ + rest_ms;
+  if (!std::exchange(queue_has_failed_, true))
+    log_error("worker.queue_failed", {{"during", what}, {"error", error.what()}});
+  // Leases may have come to their ends meanwhile: the first thing that it is asked again.
+  renew_at_once_ = true;
+}
+
+bool Supervisor::note_end_of(Errand& errand, const char* what) {
+  try {
+    if (auto fault = errand.take_end()) std::rethrow_exception(fault);
+    note_answer(what);
+    return true;
+  } catch (const std::exception& error) {
+    note_refusal(what, error);
+    return false;
+  }
+}
+
 void Supervisor::beat_and_sweep() {
   if (now_ >= beat_at_ && ask("beat", [&] { queue_.beat(options_.name); })) beat_at_ = now_ + beat_ms;
   if (now_ < sweep_at_ || !ask("sweep", [&] { queue_.sweep(); })) return;
@@ -50,12 +76,29 @@ int Supervisor::wanted() const {
   return room > 0 && (is_one_free || room * 2 >= usable * reach_) ? room : 0;
 }
 
+// Not while what may come out again at once goes back: it is told of in its order.
+bool Supervisor::may_lease() const {
+  auto waits = [&](const Run& run) { return waits_for_leases(run); };
+  return !leasing_.is_given() && std::none_of(ended_.begin(), ended_.end(), waits) &&
+         std::none_of(told_.runs.begin(), told_.runs.end(), waits);
+}
+
 void Supervisor::lease() {
-  int most = now_ < lease_at_ ? 0 : wanted();
+  if (!may_lease() || now_ < lease_at_ || now_ < queue_rests_until_) return;
+  int most = wanted();
   if (!most) return;
-  std::vector<LeasedTask> tasks;
-  ask("lease", [&] { tasks = queue_.lease_tasks(options_.name, most, options_.lease_ms); });
-  lease_at_ = tasks.empty() && !queue_.is_more_waiting() ? now_ + options_.poll_ms : 0;
+  leased_since_ = now_;
+  leasing_.begin([this, most] {
+    leased_ = queue_.lease_tasks(options_.name, most, options_.lease_ms);
+    is_more_leased_ = queue_.is_more_waiting();
+  });
+}
+
+void Supervisor::take_leased() {
+  if (!leasing_.is_done()) return;
+  if (!note_end_of(leasing_, "lease")) return;
+  auto tasks = std::exchange(leased_, {});
+  lease_at_ = tasks.empty() && !is_more_leased_ ? now_ + options_.poll_ms : 0;
   if (tasks.empty()) return;
   obey();  // a limit that was set before the task was queued holds for it
   // Twice as many the next time, so that few are leased in vain when something long comes between.
@@ -76,7 +119,7 @@ void Supervisor::take(LeasedTask task) {
   place({.task = std::make_shared<const LeasedTask>(std::move(task)),
          .pace = &pace,
          .leased_at = now_ms(),
-         .renew_at = now_ + options_.lease_ms / 3});
+         .renew_at = leased_since_ + options_.lease_ms / 3});
 }
 
 void Supervisor::check_revoked() {
@@ -104,11 +147,12 @@ void Supervisor::renew() {
     orders.emplace_back(&slot, run.order);
   });
   // Those that the queue has yet to be told of, too: another worker would do them again.
-  for (auto& run : ended_) {
-    if (!is_due(run)) continue;
-    due.push_back(*run.task);
-    run.renew_at = now_ + options_.lease_ms / 3;
-  }
+  for (auto* runs : {&ended_, &told_.runs})
+    for (auto& run : *runs) {
+      if (!is_due(run)) continue;
+      due.push_back(*run.task);
+      run.renew_at = now_ + options_.lease_ms / 3;
+    }
   std::vector<bool> kept;
   if (!due.empty() && !ask("renew", [&] { kept = queue_.renew_all(due, options_.lease_ms); })) return;
   renew_at_once_ = false;

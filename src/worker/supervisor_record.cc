@@ -53,19 +53,38 @@ const char* name_of(RunEnding ending) {
   return names[static_cast<int>(ending)];
 }
 
+// Whether the queue is told of it only while it hands out nothing: it may go back, and who watches is not to
+// see it received again before he sees how this run ended.
+bool Supervisor::waits_for_leases(const Run& run) const {
+  if (now_ < run.record_at) return false;
+  bool is_over = run.ending == Ending::reported && run.outcome.ending != TaskEnding::retry;
+  return !is_over || run.refusals;
+}
+
 // Tells the queue how runs ended, once nothing of them is left. What it cannot take now is kept.
 void Supervisor::record() {
-  if (ended_.empty() || now_ < queue_rests_until_) return;
-  for (auto& run : ended_) {
-    if (!run.folder.empty()) remove_run_folder(run.folder);
-    run.folder.clear();
-  }
-  std::vector<Run> fresh, refused, later;
+  if (telling_.is_given() || ended_.empty() || now_ < queue_rests_until_) return;
+  std::vector<std::string> folders;
   for (auto& run : ended_)
-    (now_ < run.record_at ? later : run.refusals ? refused : fresh).push_back(std::move(run));
+    if (!run.folder.empty()) folders.push_back(std::exchange(run.folder, {}));
+  remove_run_folders(options_.work_dir, folders);
+  std::vector<Run> fresh, refused, later;
+  for (auto& run : ended_) {
+    bool is_later = now_ < run.record_at || (leasing_.is_given() && waits_for_leases(run));
+    (is_later ? later : run.refusals ? refused : fresh).push_back(std::move(run));
+  }
   ended_ = std::move(later);
-  record_these(fresh);
   record_singly(std::move(refused));
+  if (fresh.empty()) return;
+  told_ = telling_of(std::move(fresh));
+  telling_.begin([this] { tell(told_); });
+}
+
+void Supervisor::take_told() {
+  if (!telling_.is_done()) return;
+  bool is_told = note_end_of(telling_, "record");
+  auto told = std::exchange(told_, {});
+  note_told(told, is_told);
 }
 
 // One of those that were refused together may be what the queue cannot take, and the others, and all else
@@ -74,9 +93,7 @@ void Supervisor::record_singly(std::vector<Run> runs) {
   int failures = 0;
   for (auto& run : runs) {
     Millis rests_until = queue_rests_until_;
-    std::vector<Run> one;
-    one.push_back(std::move(run));
-    if (record_these(one)) continue;
+    if (record_one(std::move(run))) continue;
     if (now_ < rests_until) continue;  // it was not asked
     Run& last = ended_.back();
     last.record_at = now_ + std::min<Millis>(longest_refusal_ms, 500 << std::min(last.refusals, 6));
@@ -85,39 +102,51 @@ void Supervisor::record_singly(std::vector<Run> runs) {
   }
 }
 
-bool Supervisor::record_these(std::vector<Run>& runs) {
-  if (runs.empty()) return true;
-  std::vector<LeaseEnd> ends;
-  ends.reserve(runs.size());
-  for (const auto& run : runs) ends.push_back(lease_end_of(run));
-  std::vector<bool> taken;
-  if (!ask("record", [&] { taken = tell_endings(runs, ends); })) {
-    for (auto& run : runs) {
+bool Supervisor::record_one(Run run) {
+  std::vector<Run> one;
+  one.push_back(std::move(run));
+  auto telling = telling_of(std::move(one));
+  bool is_told = ask("record", [&] { tell(telling); });
+  note_told(telling, is_told);
+  return is_told;
+}
+
+Supervisor::Telling Supervisor::telling_of(std::vector<Run> runs) {
+  Telling telling{.runs = std::move(runs)};
+  telling.ends.reserve(telling.runs.size());
+  for (const auto& run : telling.runs) telling.ends.push_back(lease_end_of(run));
+  return telling;
+}
+
+void Supervisor::note_told(Telling& told, bool is_told) {
+  if (!is_told) {
+    for (auto& run : told.runs) {
       ++run.refusals;
       ended_.push_back(std::move(run));
     }
-    return false;
+    return;
   }
-  for (std::size_t i = 0; i < runs.size(); ++i) note_end(runs[i], ends[i], taken.at(i));
+  for (std::size_t i = 0; i < told.runs.size(); ++i) note_end(told.runs[i], told.ends[i], told.taken.at(i));
+  if (told.has_losers) tell_at_ = 0;
   lease_at_ = 0;
-  return true;
 }
 
-std::vector<bool> Supervisor::tell_endings(std::vector<Run>& runs, std::vector<LeaseEnd>& ends) {
+// On another thread than all else.
+void Supervisor::tell(Telling& telling) const {
+  auto& [runs, ends, taken, has_losers] = telling;
   for (auto& run : runs) {
     if (run.ending != Ending::terminated || run.revocation_is_told) continue;
     queue_.revoke(run.task->id);
     run.revocation_is_told = true;
   }
-  auto taken = queue_.end_leases(ends);
+  taken = queue_.end_leases(ends);
   // An outcome that lost to a revoke: the lease goes back, so that its owner is told without waiting for it.
   std::vector<LeaseEnd> losers;
   for (std::size_t i = 0; i < runs.size(); ++i)
     if (!taken.at(i) && ends[i].ending != LeaseEnding::hand_back)
       losers.push_back({.task = ends[i].task, .ending = LeaseEnding::hand_back});
+  has_losers = !losers.empty();
   if (!losers.empty()) queue_.end_leases(losers);
-  if (!losers.empty()) tell_at_ = 0;
-  return taken;
 }
 
 LeaseEnd Supervisor::lease_end_of(const Run& run) {
