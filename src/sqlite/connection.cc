@@ -156,6 +156,7 @@ Connection::Connection(const ConnectionOptions& options)
     if (code != SQLITE_OK) fail(code, "open");
     sqlite3_extended_result_codes(handle_, 1);
     sqlite3_busy_timeout(handle_, options.busy_timeout_ms);
+    if (options.gathers_log) forget_with_rollback(handle_);
     std::string pragmas =
         "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0;"
         "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-" +
@@ -174,6 +175,8 @@ Connection::Connection(const ConnectionOptions& options)
 
 Connection::~Connection() {
   for (auto& [sql, prepared] : statements_) sqlite3_finalize(prepared.statement);
+  // Closing would do the same, but tell no hook.
+  if (in_transaction()) sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
   sqlite3_close_v2(handle_);
 }
 

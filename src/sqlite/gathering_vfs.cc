@@ -50,12 +50,11 @@ int write_gathered(sqlite3_file* file) {
   return code;
 }
 
+// What was committed has been synced: what is left was given up.
 int close_log(sqlite3_file* file) {
-  const int written = write_gathered(file);
   auto* system = system_file(file);
-  const int closed = system->pMethods->xClose(system);
   delete log_of(file).bytes;
-  return written == SQLITE_OK ? closed : written;
+  return system->pMethods->xClose(system);
 }
 
 int read_log(sqlite3_file* file, void* into, int size, sqlite3_int64 offset) {
@@ -72,6 +71,7 @@ int write_log(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 off
   try {
     log.bytes->append(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
   } catch (const std::bad_alloc&) {
+    log.bytes->clear();
     return SQLITE_IOERR_NOMEM;
   }
   return SQLITE_OK;
@@ -172,6 +172,16 @@ const char* gathering_vfs() {
   }();
   static const int code = sqlite3_vfs_register(&vfs, 0);
   return code == SQLITE_OK ? vfs.zName : nullptr;
+}
+
+void forget_with_rollback(sqlite3* connection) {
+  auto forget = [](void* of) {
+    sqlite3_file* file = nullptr;
+    const int code =
+        sqlite3_file_control(static_cast<sqlite3*>(of), "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    if (code == SQLITE_OK && file && file->pMethods == &log_methods) log_of(file).bytes->clear();
+  };
+  sqlite3_rollback_hook(connection, forget, connection);
 }
 
 }  // namespace segments::sqlite

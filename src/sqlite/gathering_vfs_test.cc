@@ -74,6 +74,36 @@ TEST(GatheringVfs, KeepsTransactionsThatOutgrowTheCache) {
   EXPECT_EQ(files.count_elsewhere(), many + 1);
 }
 
+// What such a transaction had gathered belongs nowhere once it is rolled back: its place in the log is free
+// for other processes.
+TEST(GatheringVfs, WhatIsRolledBackIsNeverWrittenOverAnothersCommit) {
+  Files files;
+  Connection other({.file = files.folder.path() / "rows.db"});
+  constexpr int many = 300;
+  for (int round = 0; round < 3; ++round) {
+    other.run_script("PRAGMA wal_checkpoint(TRUNCATE)");  // then a rollback reads nothing of the log
+    files.writer.run("BEGIN");
+    files.insert(10'000, 10'600);  // more than the cache holds, less than is written early
+    files.writer.run("ROLLBACK");
+    for (int n = many * round; n < many * (round + 1) - 1; ++n)
+      other.run("INSERT INTO \"rows\" VALUES (?, randomblob(3000))", n);
+    files.insert(many * (round + 1) - 1, many * (round + 1));
+    EXPECT_EQ(files.count_elsewhere(), many * (round + 1));
+  }
+}
+
+TEST(GatheringVfs, WhatIsOpenWhenAConnectionClosesIsNeverWritten) {
+  Files files;
+  files.writer.run_script("PRAGMA wal_checkpoint(TRUNCATE)");
+  {
+    Connection leaving({.file = files.folder.path() / "rows.db", .cache_mb = 1, .gathers_log = true});
+    leaving.run("BEGIN");
+    for (int n = 0; n < 600; ++n) leaving.run("INSERT INTO \"rows\" VALUES (?, randomblob(3000))", n);
+  }
+  files.insert(0, 300);
+  EXPECT_EQ(files.count_elsewhere(), 300);
+}
+
 TEST(GatheringVfs, CommitsAreThereForWhoOpensTheFileAnew) {
   TestFolder folder;
   for (int round = 0; round < 3; ++round) {
