@@ -13,6 +13,11 @@ namespace {
 // How long a server that hung, or a connection that was quiet for long, is waited for.
 constexpr int most_ping_ms = 1'000;
 
+// One that shares no text with the other: each of several threads is thrown its own.
+Error apart(const Error& error) {
+  return Error(error.kind(), std::string(error.what()), error.faults(), error.retry_after_s());
+}
+
 }  // namespace
 
 Client::Pool::Pool(Url url, Timeouts timeouts, std::size_t most_connections)
@@ -33,7 +38,7 @@ Client::Pool::Lease Client::Pool::lease() {
     } else if (open_ < most_) {
       // While the server cannot be reached one caller at a time tries; the others need not wait for the same
       // answer.
-      if (backoff_.is_failing() && (is_attempting_ || steady_ms() < next_attempt_)) throw *refusal_;
+      if (backoff_.is_failing() && (is_attempting_ || steady_ms() < next_attempt_)) throw apart(*refusal_);
       is_attempting_ = true;
       ++open_;
       bool has_failed = backoff_.is_failing();
@@ -73,7 +78,7 @@ void Client::Pool::note_failure(const Error& error) {
     log_warning("redis.unreachable", {{"url", url_.shown()}, {"detail", std::string_view(error.what())}});
   next_attempt_ = steady_ms() + backoff_.next();
   is_attempting_ = false;
-  refusal_ = error;
+  refusal_.emplace(apart(error));
 }
 
 void Client::Pool::note_success() {

@@ -84,8 +84,8 @@ TEST_F(HeldSnapshot, SharesOneTransactionUntilSomethingIsCommitted) {
 }
 
 TEST_F(HeldSnapshot, SeesEveryCommitThatHasReturned) {
-  Batch batch([] {});
   Database other({.file = file}, pair_schema, nullptr);
+  Batch batch([] {});  // gives back what it holds before they go
   for (std::int64_t value = 0; value < 100; ++value) {
     EXPECT_EQ(read_value(database), value);
     EXPECT_EQ(read_value(other), value);
