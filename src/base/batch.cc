@@ -29,7 +29,8 @@ std::shared_ptr<void>& Batch::kept_for(const void* owner) {
 }
 
 void Batch::end() {
-  kept_.clear();
+  ending_.swap(kept_);
+  ending_.clear();
 }
 
 }  // namespace segments

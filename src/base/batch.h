@@ -1,10 +1,10 @@
 // What a thread keeps for all the requests that are ready at the moment, and lets go behind the last of them.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <utility>
-#include <vector>
 
 namespace segments {
 
@@ -20,13 +20,17 @@ class Batch {
   // nullptr: the thread has none, and whoever could keep something does without.
   static Batch* of_this_thread();
 
-  // One thing for each owner, null at first; it goes with end().
+  // One thing for each owner, null at first; it goes with end(), as does the reference. What goes may ask for
+  // something again: that waits for the next end().
   std::shared_ptr<void>& kept_for(const void* owner);
   void end();
 
  private:
+  using Kept = std::deque<std::pair<const void*, std::shared_ptr<void>>>;
+
   std::function<void()> wanted_;
-  std::vector<std::pair<const void*, std::shared_ptr<void>>> kept_;
+  Kept kept_;
+  Kept ending_;
 };
 
 }  // namespace segments

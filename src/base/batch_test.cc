@@ -32,4 +32,21 @@ TEST(Batch, KeepsOneThingForEachOwnerUntilItEnds) {
   EXPECT_EQ(Batch::of_this_thread(), nullptr);
 }
 
+TEST(Batch, KeepsWhatIsAskedForWhileItEnds) {
+  struct Restless {
+    Batch& batch;
+    ~Restless() { batch.kept_for(this) = std::make_shared<int>(1); }
+  };
+  int wanted = 0;
+  const int owner = 0;
+  Batch batch([&] { ++wanted; });
+  auto restless = std::make_shared<Restless>(batch);
+  const void* address = restless.get();
+  batch.kept_for(&owner) = std::move(restless);
+  batch.end();
+  EXPECT_EQ(wanted, 2) << "what came meanwhile waits for another end";
+  EXPECT_EQ(batch.kept_for(&owner), nullptr);
+  EXPECT_NE(batch.kept_for(address), nullptr);
+}
+
 }  // namespace segments

@@ -47,6 +47,11 @@ class Error : public std::runtime_error {
   int retry_after_s_;
 };
 
+// The same to be thrown on another thread: copies of an exception share their text, whose owners are counted.
+inline Error apart(const Error& error) {
+  return Error(error.kind(), std::string(error.what()), error.faults(), error.retry_after_s());
+}
+
 inline Error not_found(std::string_view what, std::string_view id) {
   return Error(ErrorKind::not_found, "There is no " + std::string(what) + " " + std::string(id) + ".");
 }

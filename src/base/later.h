@@ -19,6 +19,8 @@ class LaterSource {
   // this returns, and must neither block nor throw.
   virtual void begin(std::function<void()> ready) noexcept = 0;
   virtual T take() = 0;  // once it is ready; throws why there is none
+  // Once it is ready: take() has to wait for something all the same, and is for a thread that may.
+  virtual bool must_wait() const { return false; }
 };
 
 // Begins it and waits on this thread until it is ready.
@@ -62,6 +64,7 @@ class Later {
     Then(std::shared_ptr<LaterSource<T>> s, F g) : source(std::move(s)), f(std::move(g)) {}
     void begin(std::function<void()> ready) noexcept override { source->begin(std::move(ready)); }
     Result take() override { return f(source->take()); }
+    bool must_wait() const override { return source->must_wait(); }
     std::shared_ptr<LaterSource<T>> source;
     F f;
   };

@@ -10,7 +10,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "base/log_batch.h"
+#include "base/batch.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -24,7 +24,6 @@ constexpr std::size_t most_waiting_bytes = PIPE_BUF;  // so many enter a pipe as
 std::atomic<LogLevel> lowest{LogLevel::info};
 std::atomic<int> log_fd{STDERR_FILENO};
 thread_local const LogScope* innermost = nullptr;
-thread_local LogBatch* batch = nullptr;
 
 void append_escaped(std::string& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
@@ -99,6 +98,28 @@ void write_line(std::string_view line) {
   }
 }
 
+// The lines of a thread that has a batch leave together: a line of each request costs a system call of its
+// own otherwise, a tenth of what the request costs.
+struct WaitingLines {
+  ~WaitingLines() { write_out(); }
+
+  void add(std::string_view line) {
+    if (text.size() + line.size() > most_waiting_bytes) write_out();
+    text += line;
+  }
+  void write_out() {
+    write_line(text);
+    text.clear();
+  }
+
+  std::string text;
+};
+
+std::shared_ptr<void>& waiting_lines(Batch& batch) {
+  static const char owner = 0;
+  return batch.kept_for(&owner);
+}
+
 }  // namespace
 
 void write_log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
@@ -131,10 +152,13 @@ void write_log(LogLevel level, std::string_view event, std::initializer_list<Log
     append_value(line, field);
   }
   line += "}\n";
+  auto* batch = Batch::of_this_thread();
   if (batch && level < LogLevel::warning) {
-    batch->add(line);
+    auto& waiting = waiting_lines(*batch);
+    if (!waiting) waiting = std::make_shared<WaitingLines>();
+    static_cast<WaitingLines*>(waiting.get())->add(line);
   } else {
-    if (batch) batch->flush();  // the thread's lines stay in their order
+    if (batch) waiting_lines(*batch).reset();  // the thread's lines stay in their order
     write_line(line);
   }
   errno = saved_errno;
@@ -161,26 +185,6 @@ bool set_log_file(const std::string& path) {
   bool exchanged = dup3(opened, current, O_CLOEXEC) >= 0;
   close(opened);
   return exchanged;
-}
-
-LogBatch::LogBatch(std::function<void()> wanted) : wanted_(std::move(wanted)) {
-  batch = this;
-}
-
-LogBatch::~LogBatch() {
-  batch = nullptr;
-  flush();
-}
-
-void LogBatch::add(std::string_view line) {
-  if (lines_.size() + line.size() > most_waiting_bytes) flush();
-  lines_ += line;
-  if (lines_.size() == line.size()) wanted_();
-}
-
-void LogBatch::flush() {
-  write_line(lines_);
-  lines_.clear();
 }
 
 LogScope::LogScope(std::string_view key, std::string_view id) : key_(key), id_(id), outer_(innermost) {

@@ -10,8 +10,8 @@
 #include <regex>
 #include <thread>
 
+#include "base/batch.h"
 #include "base/ids.h"
-#include "base/log_batch.h"
 #include "base/text.h"
 
 namespace segments {
@@ -188,13 +188,13 @@ TEST_F(Log, KeepsLinesOfManyThreadsWhole) {
 
 TEST_F(Log, WritesTheLinesOfABatchTogether) {
   int wanted = 0;
-  LogBatch batch([&] { ++wanted; });
+  Batch batch([&] { ++wanted; });
   log_info("a");
   log_info("b");
   EXPECT_TRUE(lines().empty());
   std::thread([] { log_info("of another thread"); }).join();
   EXPECT_EQ(lines().size(), 1u);
-  batch.flush();
+  batch.end();
   EXPECT_EQ(lines().size(), 3u);
   EXPECT_EQ(wanted, 1);
   log_info("before");
@@ -209,7 +209,7 @@ TEST_F(Log, WritesTheLinesOfABatchTogether) {
 TEST_F(Log, BoundsABatchAndWritesItAtItsEnd) {
   constexpr std::size_t most = 4096;  // PIPE_BUF
   {
-    LogBatch batch([] {});
+    Batch batch([] {});
     std::uintmax_t written = 0;
     for (int i = 0; i < 1'000; ++i) {
       log_info("many", {{"i", i}});

@@ -10,7 +10,6 @@
 #include <iterator>
 
 #include "base/batch.h"
-#include "base/log_batch.h"
 #include "http/connection.h"
 #include "http/event_connection.h"
 #include "http/range.h"
@@ -60,7 +59,6 @@ void Loop::run() {
   // Behind what is ready now: the busier the thread, the more of it shares a read transaction, and the more
   // lines leave together.
   Batch batch([this, &batch] { asio::post(context, [&batch] { batch.end(); }); });
-  LogBatch lines([this, &lines] { asio::post(context, [&lines] { lines.flush(); }); });
   context.run();
 }
 

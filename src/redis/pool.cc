@@ -13,11 +13,6 @@ namespace {
 // How long a server that hung, or a connection that was quiet for long, is waited for.
 constexpr int most_ping_ms = 1'000;
 
-// One that shares no text with the other: each of several threads is thrown its own.
-Error apart(const Error& error) {
-  return Error(error.kind(), std::string(error.what()), error.faults(), error.retry_after_s());
-}
-
 }  // namespace
 
 Client::Pool::Pool(Url url, Timeouts timeouts, std::size_t most_connections)

@@ -138,11 +138,7 @@ void Writer::commit(const Requests& batch) {
       commit_together(batch, with_savepoints);
       return;
     } catch (const Busy& busy) {
-      // Each caller gets an error of its own, as it is thrown on a thread of its own.
-      const Error& reason = busy.reason;
-      for (Request* request : batch)
-        request->error = std::make_exception_ptr(
-            Error(reason.kind(), std::string(reason.what()), {}, reason.retry_after_s()));
+      for (Request* request : batch) request->error = std::make_exception_ptr(apart(busy.reason));
       return;
     } catch (const std::exception&) {
       if (batch.size() == 1) {
