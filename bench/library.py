@@ -56,7 +56,7 @@ class Library:
                     self.server.fetch("/api/segments", {**self.headers(0), "Content-Type": "application/json"}, "POST", body_of(f"rest{self.turn}", n, self.chance))
         others = list(range(1, USERS))
         while self.count_all() < wanted:
-            told.append(drive(self.server, self.creations(others), seconds=5, warm=0))
+            told.append(drive(self.server, self.creations(others), seconds=min(5, max(0.3, (wanted - self.made) / 25_000)), warm=0))
             print(f"… {self.made:,} segments, {told[-1]['rate']:,.0f}/s, {told[-1]['cpu']:.1f} µs", file=sys.stderr)
         return told
 
