@@ -11,6 +11,7 @@
 #include "aws/error_answer.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/watcher.h"
 
 namespace segments::aws {
 
@@ -56,15 +57,27 @@ struct Client::Attempt {
   bool has_wrong_time = false;  // and the clock has been set by it
   Millis asked_ms = 0;          // to wait
   std::string failure;          // one sentence, where it is to be tried again
+
+  bool is_over() const { return verdict == Verdict::none || verdict == Verdict::final; }
 };
 
 // The attempts of one call: whether there may be another.
 class Client::Tries {
  public:
   Tries(Client& client, const Call& call)
-      : client_(client), call_(call), deadline_(client.options_.steady() + call.most_ms) {}
+      : call(call),
+        payload_hash(call.payload_hash.empty() ? hex_sha256(call.body) : call.payload_hash),
+        client_(client),
+        deadline_(client.options_.steady() + call.most_ms) {}
+
+  const Call& call;
+  const std::string payload_hash;
 
   Millis left_ms() const { return deadline_ - client_.options_.steady(); }
+  // Of the next attempt, by steady_ms().
+  Millis attempt_deadline() const {
+    return steady_ms() + std::min(call.attempt_ms, std::max<Millis>(left_ms(), 0));
+  }
   void note(const Attempt& attempt) {
     ++count_;
     may_have_run_ = may_have_run_ || attempt.may_have_run;
@@ -74,7 +87,7 @@ class Client::Tries {
 
   // Waits before the next one. False where there is none.
   bool again(const Attempt& failed, const Credentials& used) {
-    if (!failed.is_repeatable || (failed.may_have_run && !call_.is_idempotent)) return false;
+    if (!failed.is_repeatable || (failed.may_have_run && !call.is_idempotent)) return false;
     if (failed.verdict == Verdict::stale_keys) {
       client_.credentials_.refuse(used);
       return !std::exchange(has_renewed_keys_, true);
@@ -96,7 +109,6 @@ class Client::Tries {
 
  private:
   Client& client_;
-  const Call& call_;
   const Millis deadline_;
   int count_ = 0, retries_ = 0, paid_ = 0;
   bool may_have_run_ = false, has_renewed_keys_ = false, has_set_clock_ = false;
@@ -114,42 +126,95 @@ Client::Client(Options options, CredentialProvider& credentials)
 
 Reply Client::call(const Call& call) {
   Tries tries(*this, call);
-  const auto hash = call.payload_hash.empty() ? hex_sha256(call.body) : call.payload_hash;
+  return go_on(tries);
+}
+
+Reply Client::go_on(Tries& tries) {
   while (true) {
-    bool ran_before = tries.may_have_run();
     auto keys = credentials_.get();
-    auto tried = attempt(call, keys, hash, tries.left_ms());
-    tries.note(tried);
-    log_debug("aws.call", {{"service", options_.service},
-                           {"operation", call.operation},
-                           {"status", tried.reply.status},
-                           {"code", tried.reply.error_code},
-                           {"aws_request_id", tried.reply.request_id},
-                           {"attempt", tries.count()}});
-    bool is_over = tried.verdict == Verdict::none || tried.verdict == Verdict::final;
-    if (!is_over && tries.again(tried, keys)) continue;
-    bool is_for_good = tried.verdict == Verdict::stale_keys || tried.verdict == Verdict::signature;
-    if (tried.is_answered && (is_over || is_for_good)) {
-      if (tried.verdict == Verdict::none) tries.succeed();
-      tried.reply.attempts = tries.count();
-      tried.reply.may_have_run_before = ran_before;
-      return std::move(tried.reply);
-    }
-    log_warning("aws.call_failed", {{"service", options_.service},
-                                    {"operation", call.operation},
-                                    {"attempts", tries.count()},
-                                    {"detail", tried.failure},
-                                    {"aws_request_id", tried.reply.request_id}});
-    bool is_doubtful = tries.may_have_run() && !call.is_idempotent;
-    throw Error(ErrorKind::unavailable,
-                tried.failure + (is_doubtful ? " Whether it was carried out is not known." : ""), {}, 1);
+    if (auto reply = conclude(tries, attempt(tries, keys), keys)) return std::move(*reply);
   }
 }
 
-Client::Attempt Client::attempt(const Call& call, const Credentials& keys, const std::string& hash,
-                                Millis left_ms) {
-  auto outcome = http_.send(options_.origin, sign(call, keys.keys, hash),
-                            steady_ms() + std::min(call.attempt_ms, std::max<Millis>(left_ms, 0)));
+std::optional<Reply> Client::conclude(Tries& tries, Attempt&& tried, const Credentials& keys) {
+  const auto& call = tries.call;
+  const bool ran_before = tries.may_have_run();
+  tries.note(tried);
+  log_debug("aws.call", {{"service", options_.service},
+                         {"operation", call.operation},
+                         {"status", tried.reply.status},
+                         {"code", tried.reply.error_code},
+                         {"aws_request_id", tried.reply.request_id},
+                         {"attempt", tries.count()}});
+  if (!tried.is_over() && tries.again(tried, keys)) return std::nullopt;
+  bool is_for_good = tried.verdict == Verdict::stale_keys || tried.verdict == Verdict::signature;
+  if (tried.is_answered && (tried.is_over() || is_for_good)) {
+    if (tried.verdict == Verdict::none) tries.succeed();
+    tried.reply.attempts = tries.count();
+    tried.reply.may_have_run_before = ran_before;
+    return std::move(tried.reply);
+  }
+  log_warning("aws.call_failed", {{"service", options_.service},
+                                  {"operation", call.operation},
+                                  {"attempts", tries.count()},
+                                  {"detail", tried.failure},
+                                  {"aws_request_id", tried.reply.request_id}});
+  bool is_doubtful = tries.may_have_run() && !call.is_idempotent;
+  throw Error(ErrorKind::unavailable,
+              tried.failure + (is_doubtful ? " Whether it was carried out is not known." : ""), {}, 1);
+}
+
+// The first attempt goes without waiting, if it can; take() waits for those that follow.
+class Client::LaterCall : public LaterSource<Reply> {
+ public:
+  LaterCall(Client& client, Call&& call) : client_(client), call_(std::move(call)) {}
+
+  void begin(std::function<void()> ready) noexcept override {
+    ready_ = std::move(ready);
+    if (!begin_attempt()) ready_();
+  }
+  bool must_wait() const override { return !attempt_ || !attempt_->is_over(); }
+  Reply take() override {
+    if (!attempt_) return client_.call(call_);
+    auto reply = client_.conclude(*tries_, std::move(*attempt_), *keys_);
+    return reply ? std::move(*reply) : client_.go_on(*tries_);
+  }
+
+ private:
+  bool begin_attempt() noexcept {
+    try {
+      keys_ = Watcher::of_this_thread() ? client_.credentials_.at_hand() : std::nullopt;
+      if (!keys_) return false;
+      tries_.emplace(client_, call_);
+      return client_.http_.begin(client_.options_.origin,
+                                 client_.sign(call_, keys_->keys, tries_->payload_hash),
+                                 tries_->attempt_deadline(), [this](HttpOutcome&& outcome) {
+                                   attempt_ = client_.judge(call_, std::move(outcome));
+                                   ready_();
+                                 });
+    } catch (const std::exception&) {
+      return false;  // take() meets it again, and throws it
+    }
+  }
+
+  Client& client_;
+  const Call call_;
+  std::optional<Credentials> keys_;
+  std::optional<Tries> tries_;
+  std::optional<Attempt> attempt_;
+  std::function<void()> ready_;
+};
+
+std::shared_ptr<LaterSource<Reply>> Client::call_later(Call call) {
+  return std::make_shared<LaterCall>(*this, std::move(call));
+}
+
+Client::Attempt Client::attempt(const Tries& tries, const Credentials& keys) {
+  return judge(tries.call, http_.send(options_.origin, sign(tries.call, keys.keys, tries.payload_hash),
+                                      tries.attempt_deadline()));
+}
+
+Client::Attempt Client::judge(const Call& call, HttpOutcome&& outcome) {
   Attempt out;
   if (outcome.kind != HttpOutcome::Kind::answered) {
     out.verdict = Verdict::transient;

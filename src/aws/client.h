@@ -11,6 +11,7 @@
 #include "aws/http_client.h"
 #include "aws/retry.h"
 #include "aws/sigv4.h"
+#include "base/later.h"
 
 namespace segments::aws {
 
@@ -76,11 +77,16 @@ class Client {
   // attempts, budget or time were used up; where the call may nonetheless have been carried out, the sentence
   // says so. What the provider, body and sink throw passes through.
   Reply call(const Call&);
+  // The same for whoever does not wait. Without waiting goes what usually is enough: one attempt, on a
+  // connection and with keys that are at hand. All else (connecting, fetching keys, trying again) is what
+  // take() then waits for. The client must outlive it; the call has neither sink nor a body in a file.
+  std::shared_ptr<LaterSource<Reply>> call_later(Call);
 
   // Only method, path, query and headers of the call are used. `expires_s` from 1; more than a week is a
   // week. The URL's user must send the headers as they are here. It counts from `signed_at`, or from now: a
   // moment that stays the same makes a URL that does.
   PresignedUrl presign(const Call&, Millis expires_s, std::optional<Millis> signed_at = {});
+  bool has_keys_at_hand() { return credentials_.at_hand().has_value(); }  // presign() does not wait
 
   // Error{internal} for an answer that nobody expected; in the log with AWS's message and request id.
   Error unexpected(const Call&, const Reply&) const;
@@ -90,7 +96,12 @@ class Client {
  private:
   struct Attempt;
   class Tries;
-  Attempt attempt(const Call&, const Credentials&, const std::string& payload_hash, Millis left_ms);
+  class LaterCall;
+  Attempt attempt(const Tries&, const Credentials&);
+  Attempt judge(const Call&, HttpOutcome&&);
+  // The answer, if the attempt has given it and none is to follow.
+  std::optional<Reply> conclude(Tries&, Attempt&&, const Credentials& used);
+  Reply go_on(Tries&);
   HttpRequest sign(const Call&, const Keys&, const std::string& payload_hash);
   bool adopt_clock(const HttpResponse&);
   Millis now() const { return options_.clock() + clock_offset_.load(); }

@@ -28,6 +28,17 @@ bool CredentialProvider::must_wait(Millis now) const {
   return current_->expires_at && now >= *current_->expires_at - late && (is_fetching_ || now >= next_fetch_);
 }
 
+bool CredentialProvider::is_to_be_renewed(Millis now) const {
+  return current_->expires_at && now >= *current_->expires_at - early && !is_fetching_ && now >= next_fetch_;
+}
+
+std::optional<Credentials> CredentialProvider::at_hand() {
+  std::lock_guard lock(mutex_);
+  const auto now = context_.clock();
+  if (must_wait(now) || is_to_be_renewed(now)) return std::nullopt;
+  return current_;
+}
+
 Credentials CredentialProvider::get() {
   std::unique_lock lock(mutex_);
   auto now = context_.clock();
@@ -37,8 +48,7 @@ Credentials CredentialProvider::get() {
     } else if (is_alive(now) || !failure_ || now >= next_fetch_) {
       fetch(lock);
     }
-  } else if (current_->expires_at && now >= *current_->expires_at - early && !is_fetching_ &&
-             now >= next_fetch_) {
+  } else if (is_to_be_renewed(now)) {
     fetch(lock);
   }
   if (is_alive(context_.clock())) return *current_;

@@ -25,12 +25,15 @@ class CredentialProvider {
   // any now, Error{internal} where no place has any or one is set up wrongly: the sentence says which and
   // why.
   Credentials get();
+  // The same where get() would neither wait nor fetch; else std::nullopt.
+  std::optional<Credentials> at_hand();
   // AWS calls them expired or unknown: the next get() looks for others first, unless somebody has meanwhile.
   void refuse(const Credentials&);
 
  private:
   bool is_alive(Millis now) const;
   bool must_wait(Millis now) const;
+  bool is_to_be_renewed(Millis now) const;
   void fetch(std::unique_lock<std::mutex>&);
   Credentials find();
   void note(const Credentials&, Millis now);

@@ -41,6 +41,8 @@ struct HttpOutcome {
   std::uint64_t delivered = 0;  // bytes of body that the sink was given, even if it failed after them
 };
 
+class ConnectionPool;
+
 class HttpClient {
  public:
   struct Options {
@@ -67,10 +69,14 @@ class HttpClient {
   // outcomes; throws only what body and sink throw.
   HttpOutcome send(const Origin&, const HttpRequest&, Millis deadline);
 
+  // The same for a thread with a Watcher, which does not wait: `done` is called on it, perhaps before this
+  // returns, and where the watcher ends, too; it must not throw. For requests in memory, without sinks. False
+  // where there is no connection at hand: then nothing is taken, and send() makes one.
+  using Done = std::function<void(HttpOutcome&&)>;
+  bool begin(const Origin&, HttpRequest&&, Millis deadline, Done&&);
+
  private:
-  class Pool;
-  const Options options_;
-  std::unique_ptr<Pool> pool_;
+  std::shared_ptr<ConnectionPool> pool_;  // what is kept by watchers keeps it, too
 };
 
 }  // namespace segments::aws

@@ -3,9 +3,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <exception>
-#include <optional>
-#include <vector>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -27,9 +24,7 @@ net::Peer peer_of(const Origin& origin, const std::string& ca_file) {
   return peer;
 }
 
-std::string head_of(const std::string& authority, const HttpRequest& request) {
-  std::string out;
-  out.reserve(1'024);
+void add_head(std::string& out, const std::string& authority, const HttpRequest& request) {
   out.append(request.method).append(1, ' ').append(request.target).append(" HTTP/1.1\r\nhost: ");
   out.append(authority).append("\r\n");
   for (const auto& [name, value] : request.headers) {
@@ -41,7 +36,7 @@ std::string head_of(const std::string& authority, const HttpRequest& request) {
   bool may_have_body = request.method == "PUT" || request.method == "POST";
   if (may_have_body || request.body.size > 0)
     out += "content-length: " + std::to_string(request.body.size) + "\r\n";
-  return out += "\r\n";
+  out += "\r\n";
 }
 
 // "timeout=5, max=100"
@@ -78,22 +73,20 @@ class HttpConnection::Sending {
  public:
   Sending(const std::string& authority, const HttpRequest& request, std::exception_ptr& thrown)
       : body_(request.body), thrown_(thrown) {
-    auto head = head_of(authority, request);
-    auto first = std::min<std::uint64_t>(body_.size, piece_bytes);
-    bytes_.resize(head.size() + static_cast<std::size_t>(first));
-    std::ranges::copy(head, bytes_.begin());
-    read(std::span(bytes_).subspan(head.size()));
+    const auto first = static_cast<std::size_t>(std::min<std::uint64_t>(body_.size, piece_bytes));
+    bytes_.reserve(1'024 + first);
+    add_head(bytes_, authority, request);
+    read(bytes_.size(), first);
   }
 
   bool is_done() const { return done_ == bytes_.size() && read_ == body_.size; }
   bool has_begun() const { return has_begun_; }
   std::string_view piece() {
     if (done_ == bytes_.size()) {
-      bytes_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(body_.size - read_, piece_bytes)));
-      read(bytes_);
+      read(0, static_cast<std::size_t>(std::min<std::uint64_t>(body_.size - read_, piece_bytes)));
       done_ = 0;
     }
-    return std::string_view(bytes_.data(), bytes_.size()).substr(done_);
+    return std::string_view(bytes_).substr(done_);
   }
   void advance(std::size_t count) {
     done_ += count;
@@ -101,20 +94,22 @@ class HttpConnection::Sending {
   }
 
  private:
-  void read(std::span<char> into) {
+  // Over what was sent, behind `begin`.
+  void read(std::size_t begin, std::size_t count) {
+    bytes_.resize(begin + count);
     try {
-      if (!into.empty()) body_.read(read_, into);
+      if (count > 0) body_.read(read_, std::span(bytes_).subspan(begin));
     } catch (...) {
       thrown_ = std::current_exception();
       throw;
     }
-    read_ += into.size();
+    read_ += count;
   }
 
   const Body& body_;
   std::exception_ptr& thrown_;  // by the body
   std::uint64_t read_ = 0;      // of the body
-  std::vector<char> bytes_;
+  std::string bytes_;
   std::size_t done_ = 0;  // of bytes_
   bool has_begun_ = false;
 };
@@ -125,75 +120,18 @@ HttpConnection::HttpConnection(const Origin& origin, const std::string& ca_file,
       stream_(net::connect_stream(peer_of(origin, ca_file), {deadline})) {}
 
 HttpOutcome HttpConnection::exchange(const HttpRequest& request, const Bounds& bounds) {
-  is_reusable_ = false;
-  HttpOutcome out;
-  // What the caller's own body and sink throw is no failure of the connection.
-  std::exception_ptr callers;
-  Sending sending(authority_, request, callers);
-  ResponseReader reader(name_, request.method == "HEAD", guarded(request.sink, callers), bounds.limits,
-                        guarded(request.head_sink, callers));
-  try {
-    carry(sending, reader, bounds, out.is_timeout);
-  } catch (const Error& error) {
-    if (callers) throw;
-    out.failure = error.what();
-  }
-  out.delivered = reader.delivered();
-  if (!out.failure.empty()) {
-    out.kind = sending.has_begun() ? HttpOutcome::Kind::maybe_sent : HttpOutcome::Kind::not_sent;
-    return out;
-  }
-  is_reusable_ = reader.is_reusable() && sending.is_done();
-  out.kind = HttpOutcome::Kind::answered;
-  out.response = reader.take();
-  kept_open_ms_ = keep_alive_ms(out.response.headers);
-  return out;
-}
-
-void HttpConnection::carry(Sending& sending, ResponseReader& reader, const Bounds& bounds, bool& is_timeout) {
-  std::optional<Error> send_failure;
-  char buffer[read_bytes];
-  bool has_read = false;
-  while (!reader.is_done()) {
-    short wants = 0;
-    bool is_sending = !sending.is_done() && !send_failure;
-    if (is_sending) {
-      auto piece = sending.piece();  // what the body throws is no failure to send
-      try {
-        auto moved = stream_->write_some(piece);
-        sending.advance(moved.bytes);
-        wants = moved.wants;
-      } catch (const Error& error) {
-        // A server that refuses a long body answers and closes: the answer is read where it came.
-        send_failure = error;
-      }
-    }
-    if (steady_ms() >= bounds.deadline) {
-      is_timeout = true;
-      throw net::unavailable(name_, "did not answer in time");
-    }
-    if (is_sending && wants == 0 && !sending.is_done() && !send_failure) continue;
-    net::Stream::Moved came;
-    // Right behind the request there is no answer yet: to look would be a system call for nothing.
-    const bool is_too_soon = is_sending && !has_read && !send_failure && sending.is_done();
+  Exchange running(*this, request, bounds);
+  while (short wants = running.go_on()) {
     try {
-      came = is_too_soon ? net::Stream::Moved{0, POLLIN} : stream_->read_some(buffer);
+      auto until = std::min(bounds.deadline, steady_ms() + bounds.stall_ms);
+      if (net::wait_for_events(stream_->number(), wants, {until}, name_)) continue;
+      running.time_out();
     } catch (const Error& error) {
-      throw send_failure ? *send_failure : error;
+      running.fail(error);
     }
-    if (came.bytes > 0) {
-      has_read = true;
-      reader.feed({buffer, came.bytes});
-    } else if (!wait(wants | came.wants, bounds)) {
-      is_timeout = true;
-      throw net::unavailable(name_, "did not answer in time");
-    }
+    break;
   }
-}
-
-bool HttpConnection::wait(short events, const Bounds& bounds) {
-  auto until = std::min(bounds.deadline, steady_ms() + bounds.stall_ms);
-  return net::wait_for_events(stream_->number(), events, {until}, name_);
+  return running.finish();
 }
 
 bool HttpConnection::is_quiet() {
@@ -203,6 +141,91 @@ bool HttpConnection::is_quiet() {
   } catch (const Error&) {
     return false;
   }
+}
+
+HttpConnection::Exchange::Exchange(HttpConnection& connection, const HttpRequest& request,
+                                   const Bounds& bounds)
+    : connection_(connection),
+      bounds_(bounds),
+      sending_(std::make_unique<Sending>(connection.authority_, request, callers_)),
+      reader_(connection.name_, request.method == "HEAD", guarded(request.sink, callers_), bounds.limits,
+              guarded(request.head_sink, callers_)) {
+  connection_.is_reusable_ = false;
+}
+
+HttpConnection::Exchange::~Exchange() = default;
+
+short HttpConnection::Exchange::go_on() {
+  try {
+    while (!reader_.is_done())
+      if (short wants = carry()) return wants;
+  } catch (const Error& error) {
+    // What the caller's own body and sink throw is no failure of the connection.
+    if (callers_) throw;
+    fail(error);
+  }
+  return 0;
+}
+
+// One step. The events to wait for before the next; 0: none.
+short HttpConnection::Exchange::carry() {
+  auto& stream = *connection_.stream_;
+  short wants = 0;
+  const bool is_sending = !sending_->is_done() && !send_failure_;
+  if (is_sending) {
+    auto piece = sending_->piece();  // what the body throws is no failure to send
+    try {
+      auto moved = stream.write_some(piece);
+      sending_->advance(moved.bytes);
+      wants = moved.wants;
+    } catch (const Error& error) {
+      // A server that refuses a long body answers and closes: the answer is read where it came.
+      send_failure_ = error;
+    }
+  }
+  if (steady_ms() >= bounds_.deadline) {
+    time_out();
+    throw Error(ErrorKind::unavailable, failure_);
+  }
+  if (is_sending && wants == 0 && !sending_->is_done() && !send_failure_) return 0;
+  // Right behind the request there is no answer yet: to look would be a system call for nothing.
+  if (is_sending && !has_read_ && !send_failure_ && sending_->is_done()) return POLLIN;
+  char buffer[read_bytes];
+  net::Stream::Moved came;
+  try {
+    came = stream.read_some(buffer);
+  } catch (const Error& error) {
+    throw send_failure_ ? *send_failure_ : error;
+  }
+  if (came.bytes == 0) return static_cast<short>(wants | came.wants);
+  has_read_ = true;
+  reader_.feed({buffer, came.bytes});
+  return 0;
+}
+
+void HttpConnection::Exchange::fail(const Error& error) {
+  failure_ = error.what();
+}
+
+void HttpConnection::Exchange::time_out() {
+  is_timeout_ = true;
+  fail(net::unavailable(connection_.name_, "did not answer in time"));
+}
+
+HttpOutcome HttpConnection::Exchange::finish() {
+  HttpOutcome out;
+  out.delivered = reader_.delivered();
+  if (!failure_.empty()) {
+    out.kind = sending_->has_begun() ? HttpOutcome::Kind::maybe_sent : HttpOutcome::Kind::not_sent;
+    out.failure = std::move(failure_);
+    out.is_timeout = is_timeout_;
+    return out;
+  }
+  connection_.is_reusable_ = reader_.is_reusable() && sending_->is_done();
+  out.kind = HttpOutcome::Kind::answered;
+  out.response = reader_.take();
+  connection_.kept_open_ms_ = keep_alive_ms(out.response.headers);
+  return out;
 }
 
 }  // namespace segments::aws

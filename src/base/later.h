@@ -45,6 +45,8 @@ class Later {
     using Result = std::invoke_result_t<F&, T>;
     return Later<Result>(std::make_shared<Then<Result, F>>(std::move(source_), std::move(f)));
   }
+  // The same, but what follows has to wait for something.
+  Later for_who_may_wait() && { return Later(std::make_shared<Waiting>(std::move(source_))); }
   // On this thread.
   T wait() && {
     wait_for(*source_);
@@ -67,6 +69,13 @@ class Later {
     bool must_wait() const override { return source->must_wait(); }
     std::shared_ptr<LaterSource<T>> source;
     F f;
+  };
+  struct Waiting : LaterSource<T> {
+    explicit Waiting(std::shared_ptr<LaterSource<T>> s) : source(std::move(s)) {}
+    void begin(std::function<void()> ready) noexcept override { source->begin(std::move(ready)); }
+    T take() override { return source->take(); }
+    bool must_wait() const override { return true; }
+    std::shared_ptr<LaterSource<T>> source;
   };
 
   std::shared_ptr<LaterSource<T>> source_;

@@ -192,7 +192,12 @@ Task<void> Connection::wait_for_answer(Response& response) {
     LaterStart start{&loop_, later.get()};
     const asio::use_awaitable_t<Executor> token;
     co_await asio::async_initiate<const asio::use_awaitable_t<Executor>&, void()>(start, token);
-    response = shared_.router.go_on(*later, request_);
+    Pool::Job go_on = [&] { response = shared_.router.go_on(*later, request_); };
+    // It was taken on already: a full pool is no reason to refuse it.
+    if (!later->must_wait())
+      go_on();
+    else if (!co_await run_on_pool(*shared_.pool, socket_.get_executor(), Pool::Entry::continued, go_on))
+      response = problem_response(Error(ErrorKind::unavailable, std::string(refusal_detail(503))), request_);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "base/batch.h"
 #include "http/connection.h"
 #include "http/event_connection.h"
+#include "http/loop_watcher.h"
 #include "http/range.h"
 
 namespace segments::http {
@@ -59,6 +60,7 @@ void Loop::run() {
   // Behind what is ready now: the busier the thread, the more of it shares a read transaction, and the more
   // lines leave together.
   Batch batch([this, &batch] { asio::post(context, [&batch] { batch.end(); }); });
+  LoopWatcher watcher(*this);
   context.run();
 }
 

@@ -102,6 +102,46 @@ TEST(LaterAnswers, HoldNoThreadWhileTheyWait) {
   }
 }
 
+// What has to be waited for once it is ready, as a call that has to be made again.
+class Errand : public LaterSource<int> {
+ public:
+  explicit Errand(Office& office) : visit_(office.ask(1).source()), errand_(office.ask(2)) {}
+  void begin(std::function<void()> ready) noexcept override { visit_->begin(std::move(ready)); }
+  bool must_wait() const override { return true; }
+  int take() override { return visit_->take() * 10 + std::move(errand_).wait(); }
+
+ private:
+  std::shared_ptr<LaterSource<int>> visit_;
+  Later<int> errand_;
+};
+
+TEST(LaterAnswers, ThatHaveToWaitOnceTheyAreReadyDoSoOnThePool) {
+  Office office;
+  ServerOptions options;
+  options.io_threads = 1;
+  std::vector<RouteHandler> routes;
+  for (const char* path : {"/errand", "/marked"})
+    routes.push_back(test::route("GET", path, [&office, path](const Request&) {
+      auto later = path == std::string_view("/errand") ? Later<int>(std::make_shared<Errand>(office))
+                                                       : office.ask(12).for_who_may_wait();
+      return later_response(std::move(later).then(number_response));
+    }));
+  routes.push_back(test::route("GET", "/hello", [](const Request&) { return json_response("hello"); }));
+  TestServer server(std::move(routes), options);
+  auto client = server.client();
+  client.send(get("/errand"));
+  for (int times = 0; times < 2; ++times) {
+    ASSERT_TRUE(eventually([&] { return office.waiting() == 1; }));
+    EXPECT_EQ(server.client().ask(get("/hello")).body, "hello") << "the only I/O thread is free";
+    office.let_go();
+  }
+  EXPECT_EQ(client.read_answer().body, "12");
+  client.send(get("/marked"));
+  ASSERT_TRUE(eventually([&] { return office.waiting() == 1; }));
+  office.let_go();
+  EXPECT_EQ(client.read_answer().body, "12");
+}
+
 TEST(LaterAnswers, MayBeReadyAtOnceWaitAgainAndFail) {
   Office office;
   std::vector<RouteHandler> routes{number_route(office)};
