@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "sqlite/gathering_vfs.h"
+#include "sqlite/page_cache.h"
 
 namespace segments::sqlite {
 
@@ -24,7 +25,10 @@ constexpr int retry_disk_s = 30;
 void configure_once() {
   static std::once_flag once;
   // SQLite's memory statistics take a lock of the whole process on every allocation; nobody reads them.
-  std::call_once(once, [] { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); });
+  std::call_once(once, [] {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    use_page_cache();
+  });
 }
 
 Error error_of(int code, const std::filesystem::path& file) {
@@ -159,7 +163,7 @@ Connection::Connection(const ConnectionOptions& options)
     if (options.gathers_log) forget_with_rollback(handle_);
     std::string pragmas =
         "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0;"
-        "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-" +
+        "PRAGMA journal_size_limit=201326592; PRAGMA cache_size=-" +
         std::to_string(options.cache_mb * 1024) + ";";
     if (options.max_pages) pragmas += "PRAGMA max_page_count=" + std::to_string(options.max_pages) + ";";
     // Readers map the file instead of copying its pages; it never shrinks beneath them.
