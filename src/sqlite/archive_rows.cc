@@ -323,7 +323,7 @@ void put_record(Connection& connection, const SegmentRecord& record) {
                 "thumbnail_url", "created_at", "updated_at", "title", "description", "tags",
                 "social_media_usage", "filename", "download_count", "last_downloaded_at"});
   } else {
-    insert_row(connection, row);
+    row.segment_ref = insert_row(connection, user_ref, record.version, segment).value();
   }
   note_change(connection, user_ref, row.segment_ref, segment.segment_type, +1);
   connection.run("DELETE FROM \"followed_posts\" WHERE \"segment_ref\" = ?", row.segment_ref);

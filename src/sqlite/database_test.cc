@@ -167,13 +167,12 @@ TEST(Migrations, ListWhatWasStoredUnderMoreIndexes) {
     old.write([](Connection& c) {
       c.run("INSERT INTO \"users\" (\"user_id\", \"segments_processed\") VALUES ('ann', 30)");
       for (int i = 0; i < 30; ++i) {
-        SegmentRow row{
-            .segment_ref = 0, .user_ref = 1, .version = 1, .segment = contract::make_segment("v1", i)};
-        row.segment.title = std::to_string(i * 7 % 30);
-        insert_row(c, row);
+        auto segment = contract::make_segment("v1", i);
+        segment.title = std::to_string(i * 7 % 30);
+        const auto segment_ref = insert_row(c, 1, 1, segment);
         if (i % 10 == 0)
           c.run("UPDATE \"segments\" SET \"segment_id\" = 'other-' || ? WHERE \"segment_ref\" = ?", i,
-                row.segment_ref);
+                segment_ref);
       }
     });
   }

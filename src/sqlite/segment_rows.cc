@@ -60,25 +60,25 @@ std::optional<SegmentRow> find_row_of(Connection& connection, std::string_view s
   return row;
 }
 
-bool insert_row(Connection& connection, SegmentRow& row) {
+std::optional<std::int64_t> insert_row(Connection& connection, std::int64_t user_ref, std::int64_t version,
+                                       const Segment& segment) {
   static const std::string sql =
       "INSERT INTO \"segments\" (\"user_ref\", \"version\", \"platforms\", \"name_key\", \"title_key\", "
       "\"filename_key\", " +
       column_names<Segment>() + ") VALUES (" + placeholders(6 + column_count<Segment>()) +
       ") ON CONFLICT (\"segment_id\") DO NOTHING";
-  const Segment& segment = row.segment;
   const std::string name_key = sort_key_of(segment, SegmentOrder::name);
   const std::string title_key = sort_key_of(segment, SegmentOrder::title);
   const std::string filename_key = sort_key_of(segment, SegmentOrder::filename);
   auto insert = connection.prepare(sql);
-  insert.with(row.user_ref, row.version, platforms_of(segment), name_key, title_key, filename_key);
+  insert.with(user_ref, version, platforms_of(segment), name_key, title_key, filename_key);
   bind_columns(insert, 7, segment);
-  if (insert.run() == 0) return false;
-  row.segment_ref = connection.last_row_id();
+  if (insert.run() == 0) return std::nullopt;
+  const auto segment_ref = connection.last_row_id();
   if (!is_named_by_video(segment))
     connection.run("INSERT INTO \"segments_with_other_ids\" (\"video_id\", \"segment_ref\") VALUES (?, ?)",
-                   segment.video_id, row.segment_ref);
-  return true;
+                   segment.video_id, segment_ref);
+  return segment_ref;
 }
 
 void update_row(Connection& connection, const SegmentRow& row,
@@ -111,6 +111,24 @@ void update_row(Connection& connection, const SegmentRow& row,
   }
   if (has_new_posts) update.bind(parameter++, platforms_of(segment));
   update.bind(parameter, row.segment_ref);
+  update.run();
+}
+
+void update_edited(Connection& connection, const SegmentRow& row) {
+  const Segment& segment = row.segment;
+  const std::string name_key = sort_key_of(segment, SegmentOrder::name);
+  const std::string title_key = sort_key_of(segment, SegmentOrder::title);
+  auto update = connection.prepare(
+      "UPDATE \"segments\" SET \"version\" = ?, \"title\" = ?, \"description\" = ?, \"tags\" = ?, "
+      "\"updated_at\" = ?, \"name_key\" = ?, \"title_key\" = ? WHERE \"segment_ref\" = ?");
+  update.bind(1, row.version);
+  bind_column(update, 2, segment.title);
+  bind_column(update, 3, segment.description);
+  bind_column(update, 4, segment.tags);
+  bind_column(update, 5, segment.updated_at);
+  update.bind(6, std::string_view(name_key));
+  update.bind(7, std::string_view(title_key));
+  update.bind(8, row.segment_ref);
   update.run();
 }
 

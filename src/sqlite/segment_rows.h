@@ -22,10 +22,13 @@ std::optional<SegmentRow> find_row(Connection&, std::string_view segment_id);
 std::optional<VersionedSegment> find_versioned(Connection&, std::string_view segment_id);
 // The same; another user's is absent. "" is any user.
 std::optional<SegmentRow> find_row_of(Connection&, std::string_view segment_id, std::string_view user_id);
-// Gives the row its segment_ref. False when the id is taken.
-bool insert_row(Connection&, SegmentRow&);
+// The row's segment_ref; std::nullopt when the id is taken.
+std::optional<std::int64_t> insert_row(Connection&, std::int64_t user_ref, std::int64_t version,
+                                       const Segment&);
 // Writes the version and these members (and what is derived from them); the others stay as they are stored.
 void update_row(Connection&, const SegmentRow&, std::initializer_list<std::string_view> members);
+// Writes the version, title, description, tags and updated_at.
+void update_edited(Connection&, const SegmentRow&);
 void remove_row(Connection&, const SegmentRow&);  // with its history
 
 }  // namespace segments::sqlite

@@ -19,23 +19,31 @@ void check_version(const SegmentRow& row, std::optional<std::int64_t> if_version
     throw Error(ErrorKind::precondition_failed, "The segment was changed by somebody else meanwhile.");
 }
 
-// The segment of a row that is to be there from now on; std::nullopt when its id is taken.
-std::optional<SegmentRow> create_row(Connection& connection, const Segment& segment, std::int64_t user_ref) {
-  SegmentRow row{.segment_ref = 0, .user_ref = user_ref, .version = 1, .segment = segment};
-  if (!insert_row(connection, row)) return std::nullopt;
-  if (!segment.social_media_usage.empty()) follow_posts(connection, row);
-  note_change(connection, user_ref, row.segment_ref, segment.segment_type, +1);
-  note_segment_event(connection, row, "segment.created");
-  return row;
+constexpr std::int64_t first_version = 1;
+
+// False when its id is taken.
+bool create_row(Connection& connection, const Segment& segment, std::int64_t user_ref) {
+  const auto segment_ref = insert_row(connection, user_ref, first_version, segment);
+  if (!segment_ref) return false;
+  if (!segment.social_media_usage.empty())
+    follow_posts(connection, {*segment_ref, user_ref, first_version, segment});
+  note_change(connection, user_ref, *segment_ref, segment.segment_type, +1);
+  note_segment_event(connection, user_ref, segment, "segment.created");
+  return true;
 }
 
-CreateOutcome create_in(Connection& connection, const Segment& segment,
-                        const std::optional<IdempotencyKey>& key) {
+// What came of it; who asked for it has the segment, unless another one was kept for the same request.
+struct Creation {
+  CreateOutcome::Kind kind;
+  std::optional<Segment> kept = std::nullopt;
+};
+
+Creation create_in(Connection& connection, const Segment& segment, const std::optional<IdempotencyKey>& key) {
   using Kind = CreateOutcome::Kind;
   if (key) {
     if (auto kept = find_kept_request(connection, *key, now_ms())) {
-      if (kept->fingerprint != key->fingerprint) return {.kind = Kind::other_request, .segment = {}};
-      return {.kind = Kind::replayed, .segment = {std::move(kept->segment), 1}};
+      if (kept->fingerprint != key->fingerprint) return {Kind::other_request};
+      return {Kind::replayed, std::move(kept->segment)};
     }
   }
   // Nothing is written before both conflicts are ruled out: an outcome other than `created` leaves no
@@ -43,13 +51,20 @@ CreateOutcome create_in(Connection& connection, const Segment& segment,
   auto owner = find_claim(connection, segment.video_id);
   auto user_ref = find_user(connection, segment.user_id);
   bool is_foreign = owner ? owner != user_ref : !is_free_for(connection, segment.video_id, user_ref);
-  if (is_foreign) return {.kind = Kind::foreign_video, .segment = {}};
+  if (is_foreign) return {Kind::foreign_video};
   if (!user_ref) user_ref = find_or_make_user(connection, segment.user_id);
-  auto row = create_row(connection, segment, *user_ref);
-  if (!row) return {.kind = Kind::taken, .segment = {}};
+  if (!create_row(connection, segment, *user_ref)) return {Kind::taken};
   if (!owner) claim_free(connection, segment.video_id, *user_ref);
   if (key) keep_request(connection, *key, segment, now_ms());
-  return {.kind = Kind::created, .segment = {std::move(row->segment), row->version}};
+  return {Kind::created};
+}
+
+CreateOutcome outcome_of(Creation&& creation, Segment&& segment) {
+  CreateOutcome outcome{.kind = creation.kind, .segment = {}};
+  if (creation.kind == CreateOutcome::Kind::created) outcome.segment = {std::move(segment), first_version};
+  if (creation.kind == CreateOutcome::Kind::replayed)
+    outcome.segment = {std::move(*creation.kept), first_version};
+  return outcome;
 }
 
 std::optional<VersionedSegment> update_in(Connection& connection, std::string_view segment_id,
@@ -66,7 +81,7 @@ std::optional<VersionedSegment> update_in(Connection& connection, std::string_vi
   row->segment.tags = std::move(edited.tags);
   row->segment.updated_at = updated_at;
   row->version += 1;
-  update_row(connection, *row, {"title", "description", "tags", "updated_at"});
+  update_edited(connection, *row);
   note_change(connection, row->user_ref, row->segment_ref);
   note_segment_event(connection, *row, "segment.updated");
   return VersionedSegment{std::move(row->segment), row->version};
@@ -88,8 +103,9 @@ std::optional<std::int64_t> count_download_in(Connection& connection, std::strin
 
 }  // namespace
 
-void note_segment_event(Connection& connection, const SegmentRow& row, const char* type) {
-  note_event(connection, row.user_ref, make_segment_event(row.segment, type, now_ms()));
+void note_segment_event(Connection& connection, std::int64_t user_ref, const Segment& segment,
+                        const char* type) {
+  note_event(connection, user_ref, make_segment_event(segment, type, now_ms()));
 }
 
 SqliteSegmentStore::SqliteSegmentStore(Database& database, std::size_t library_bytes, Metrics* metrics)
@@ -108,14 +124,19 @@ std::optional<VersionedSegment> SqliteSegmentStore::find_segment(std::string_vie
 
 CreateOutcome SqliteSegmentStore::create_segment(const Segment& segment,
                                                  const std::optional<IdempotencyKey>& key) {
-  return database_.write([&](Connection& connection) { return create_in(connection, segment, key); });
+  auto creation =
+      database_.write([&](Connection& connection) { return create_in(connection, segment, key); });
+  return outcome_of(std::move(creation), Segment(segment));
 }
 
 Later<CreateOutcome> SqliteSegmentStore::create_segment_later(Segment segment,
                                                               std::optional<IdempotencyKey> key) {
-  return database_.write_later([segment = std::move(segment), key = std::move(key)](Connection& connection) {
-    return create_in(connection, segment, key);
-  });
+  // The writer's thread only reads it: what is allocated here is freed here.
+  auto kept = std::make_shared<Segment>(std::move(segment));
+  auto creating = database_.write_later(
+      [kept, key = std::move(key)](Connection& connection) { return create_in(connection, *kept, key); });
+  return std::move(creating).then(
+      [kept](Creation&& creation) { return outcome_of(std::move(creation), std::move(*kept)); });
 }
 
 MediaOutcome SqliteSegmentStore::put_segment_from_media(const Segment& segment) {

@@ -64,6 +64,9 @@ class SqliteSegmentStore : public SegmentStore {
 };
 
 // Notes the event of a segment's change, inside the caller's transaction.
-void note_segment_event(Connection&, const SegmentRow&, const char* type);
+void note_segment_event(Connection&, std::int64_t user_ref, const Segment&, const char* type);
+inline void note_segment_event(Connection& connection, const SegmentRow& row, const char* type) {
+  note_segment_event(connection, row.user_ref, row.segment, type);
+}
 
 }  // namespace segments::sqlite
