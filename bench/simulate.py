@@ -101,8 +101,7 @@ class Simulation:
 
     def create(self, user):
         video = self.video(user)
-        for _ in range(2):  # whose the object is, whose the video
-            self.touch("segments of a video", video, "GetItem", reads=0.5)
+        self.touch("segments of a video", video, "GetItem", reads=0.5)  # whose the video is
         self.touch("segments of a video", video, "PutItem", writes=2)
         for index in ("index by video", "index by type", "index by time"):
             self.touch(index, video if index == "index by video" else user, writes=1)
@@ -135,11 +134,12 @@ class Simulation:
         video = self.video(user)
         # Found by its hint among others that are due, in calls that do for a hundred.
         self.touch("due posts", self.chance.randrange(DUE_SHARDS), reads=0.1, is_steady=True)
-        self.touch("segments of a video", video, "GetItem", reads=1, is_steady=True)
-        self.touch("history of a segment", (video, self.chance.random()), "PutItem", writes=1, is_steady=True)
-        self.due_posts(1, is_steady=True)
+        self.touch("segments of a video", video, "GetItem", reads=0.5, is_steady=True)
+        # In one batch: what was read, the hint when to read next, and the one that another reading left behind.
+        self.touch("history of a segment", (video, self.chance.random()), "BatchWriteItem", writes=1, is_steady=True)
+        for _ in range(2):
+            self.touch("due posts", self.chance.randrange(DUE_SHARDS), writes=1, is_steady=True)
         self.touch("segments of a video", video, "UpdateItem", writes=2, is_steady=True)
-        self.due_posts(1, is_steady=True)
         self.totals(is_steady=True)
 
     def run(self):

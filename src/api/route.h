@@ -55,6 +55,8 @@ struct ApiRoute {
   Handler handler;
   Runs runs = Runs::inline_;
   bool (*waits)(const Request&) = nullptr;  // of an inline route: which requests are for the pool
+  // Where records or objects lie behind a network, too, nothing but answers that are there later waits there.
+  bool waits_later = false;
   Access access = Access::of_user;
   const char* id = "";  // the operation's
   const char* tag = "";

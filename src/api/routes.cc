@@ -37,7 +37,7 @@ const std::vector<ApiRoute>& api_routes() {
     {.method = "GET", .pattern = "/api/segments", .handler = list_segments, .runs = inline_, .waits = scans_segments, .id = "list_segments", .tag = "segments",
      .summary = "The user's segments, filtered, in order, by pages", .query = query_schema<SegmentFilters>(),
      .answer = answer_schema<SegmentList>("SegmentList"), .faults = {400}},
-    {.method = "GET", .pattern = "/api/segments/{segment_id}", .handler = get_segment, .runs = inline_, .id = "get_segment", .tag = "segments",
+    {.method = "GET", .pattern = "/api/segments/{segment_id}", .handler = get_segment, .runs = inline_, .waits_later = true, .id = "get_segment", .tag = "segments",
      .summary = "A segment", .answer = answer_schema<Segment>("Segment"), .faults = {304}, .headers = {"If-None-Match"}},
     {.method = "PUT", .pattern = "/api/segments/{segment_id}", .handler = update_segment, .runs = inline_, .waits = has_long_body, .id = "update_segment", .tag = "segments",
      .summary = "Change title, description or tags: what is given changes, null clears, the rest stays",
@@ -161,7 +161,8 @@ RouteHandler bind_route(const ApiRoute& route, const std::shared_ptr<Api>& api) 
   bound.runs = route.runs;
   // What asks nobody (/health) is answered by the I/O threads even where the pool is full.
   bool asks_engines = route.access != Access::open || std::string_view(route.pattern).starts_with("/media/");
-  if (api->services.settings.is_behind_network && asks_engines) bound.runs = Runs::on_pool;
+  if (api->services.settings.is_behind_network && asks_engines && !route.waits_later)
+    bound.runs = Runs::on_pool;
   if (route.waits) bound.waits = route.waits;
   bound.is_public = route.access == Access::open;
   if (auto* receive = std::get_if<std::unique_ptr<BodySink> (*)(const Request&, Services&)>(&route.handler)) {

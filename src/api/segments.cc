@@ -147,13 +147,17 @@ Response creation_response(const CreateOutcome& outcome, const Naming& naming, c
   return response;
 }
 
+VersionedSegment visible(std::optional<VersionedSegment>&& stored, const Request& request,
+                         std::string_view id) {
+  if (!stored || !may_see(request, stored->segment.user_id)) throw not_found("segment", id);
+  return std::move(*stored);
+}
+
 }  // namespace
 
 VersionedSegment require_segment(const Request& request, Services& services) {
   auto id = path_id(request, "segment_id", "segment");
-  auto stored = services.segments.find_segment(id);
-  if (!stored || !may_see(request, stored->segment.user_id)) throw not_found("segment", id);
-  return std::move(*stored);
+  return visible(services.segments.find_segment(id), request, id);
 }
 
 Response create_segment(const Request& request, Services& services) {
@@ -171,7 +175,15 @@ Response create_segment(const Request& request, Services& services) {
 }
 
 Response get_segment(const Request& request, Services& services) {
-  return segment_response(require_segment(request, services), request, services);
+  if (!services.settings.is_behind_network)
+    return segment_response(require_segment(request, services), request, services);
+  std::string id(path_id(request, "segment_id", "segment"));
+  auto finding = services.segments.find_segment_later(id);
+  if (!services.objects.presigns_at_once()) finding = std::move(finding).for_who_may_wait();
+  return later_response(std::move(finding).then(
+      [&request, &services, id = std::move(id)](std::optional<VersionedSegment>&& stored) {
+        return segment_response(visible(std::move(stored), request, id), request, services);
+      }));
 }
 
 Response list_video_segments(const Request& request, Services& services) {

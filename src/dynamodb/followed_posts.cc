@@ -238,25 +238,35 @@ std::optional<FollowedPost> follow_reading(const FollowedPost* before, const Soc
   return post;
 }
 
-void put_hints(Table& table, std::string_view segment_id, const FollowedPosts& before,
-               const FollowedPosts& after) {
+std::vector<Item> new_hints(std::string_view segment_id, const FollowedPosts& before,
+                            const FollowedPosts& after) {
   std::vector<Item> hints;
   for (const auto& [name, post] : after) {
     auto at = before.find(name);
     if (at == before.end() || at->second.hint != post.hint)
       hints.push_back(item_of(hint_key(segment_id, name, post)));
   }
-  table.batch_write(hints, {});
+  return hints;
 }
 
-void drop_hints(Table& table, std::string_view segment_id, const FollowedPosts& before,
-                const FollowedPosts& after) {
+void put_hints(Table& table, std::string_view segment_id, const FollowedPosts& before,
+               const FollowedPosts& after) {
+  table.batch_write(new_hints(segment_id, before, after), {});
+}
+
+std::vector<Key> stale_hints(std::string_view segment_id, const FollowedPosts& before,
+                             const FollowedPosts& after) {
   std::vector<Key> hints;
   for (const auto& [name, post] : before) {
     auto at = after.find(name);
     if (at == after.end() || at->second.hint != post.hint) hints.push_back(hint_key(segment_id, name, post));
   }
-  table.batch_write({}, hints);
+  return hints;
+}
+
+void drop_hints(Table& table, std::string_view segment_id, const FollowedPosts& before,
+                const FollowedPosts& after) {
+  table.batch_write({}, stale_hints(segment_id, before, after));
 }
 
 std::vector<DuePost> list_due_posts(Table& table, Millis now, std::size_t limit) {

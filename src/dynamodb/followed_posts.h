@@ -44,8 +44,13 @@ std::optional<FollowedPost> follow_reading(const FollowedPost* before, const Soc
 // Before the segment is written: a hint for each post that is due at another time than before. May be
 // repeated.
 void put_hints(Table&, std::string_view segment_id, const FollowedPosts& before, const FollowedPosts& after);
+// The same, for who writes them along with something else.
+std::vector<Item> new_hints(std::string_view segment_id, const FollowedPosts& before,
+                            const FollowedPosts& after);
 // Afterwards: drops the hints that the segment names no more. Nothing is wrong where this is left undone.
 void drop_hints(Table&, std::string_view segment_id, const FollowedPosts& before, const FollowedPosts& after);
+std::vector<Key> stale_hints(std::string_view segment_id, const FollowedPosts& before,
+                             const FollowedPosts& after);
 
 // SegmentStore's verbs.
 std::vector<DuePost> list_due_posts(Table&, Millis now, std::size_t limit);

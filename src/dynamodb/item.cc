@@ -174,7 +174,7 @@ Attribute decode_attribute(const boost::json::value& json) {
   if (type == "NS") return {Attribute::Numbers{strings_in(value)}};
   if (type == "BS") return {Attribute::Binaries{strings_in(value)}};
   if (type == "M") return {decode_item(value)};
-  if (type == "NULL") return {Attribute::Null{}};
+  if (type == "NULL" && value.is_bool()) return {Attribute::Null{}};
   if (type == "BOOL" && value.is_bool()) return {value.get_bool()};
   if (type != "L" || !value.is_array()) throw not_understood();
   Attribute::List list;

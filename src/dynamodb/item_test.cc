@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "dynamodb/item_parser.h"
 #include "model/segment.h"
 
 namespace segments::dynamodb {
@@ -41,6 +42,55 @@ TEST(DynamoItem, TakesNoAnswerThatIsNoItem) {
       EXPECT_EQ(error.kind(), ErrorKind::unavailable) << json;
     }
   }
+}
+
+Item item_in_answer(const std::string& item) {
+  return parse_item_in(
+      R"({"A":[{"x":[1,null,"a"]},-2.5],"B":{"Item":{"S":"no"}},"C":"c","D":null,"E":true,"Item":)" + item +
+          R"(,"F":{"a":{}},"G":12345678901234567890})",
+      "Item");
+}
+
+TEST(DynamoItem, IsReadStraightFromAnAnswer) {
+  EXPECT_EQ(item_in_answer(recorded), decode_item(boost::json::parse(recorded)));
+  EXPECT_EQ(item_in_answer(" {} "), Item());
+  EXPECT_EQ(parse_item_in("{}", "Item"), Item());
+  EXPECT_EQ(parse_item_in(R"({"Attributes":{"a":{"S":"b"}}})", "Item"), Item());
+  std::string deep = R"({"a":{"S":"x"}})";
+  for (int i = 0; i < 40; ++i) deep = R"({"a":{"L":[{"M":)" + deep + "}]}}";
+  boost::json::parse_options options;
+  options.max_depth = 256;
+  EXPECT_EQ(item_in_answer(deep), decode_item(boost::json::parse(deep, {}, options)));
+}
+
+TEST(DynamoItem, IsNotReadFromAnAnswerThatHoldsNone) {
+  for (std::string item : {R"({"a":1})",
+                           R"({"a":{}})",
+                           R"({"a":{"S":1}})",
+                           R"({"a":{"N":5}})",
+                           R"([])",
+                           R"({"a":{"X":"1"}})",
+                           R"({"a":{"S":"1","N":"1"}})",
+                           R"({"a":{"L":{}}})",
+                           R"({"a":{"SS":["x",1]}})",
+                           R"({"a":{"M":[]}})",
+                           R"({"a":{"BOOL":"true"}})",
+                           R"({"a":{"NULL":null}})",
+                           R"({"a":"S"})",
+                           R"({"a":[]})",
+                           R"({"a":{"L":["x"]}})",
+                           R"({"a":{"L":[[]]}})",
+                           R"({"a":{"SS":[["x"]]}})",
+                           R"({"a":{"SS":[{}]}})",
+                           "null",
+                           "1",
+                           R"("x")",
+                           R"({"a":{"S":"\ud800"}})",
+                           R"({"a":)",
+                           R"({"a":{"S":"x"}}})"})
+    EXPECT_THROW(item_in_answer(item), Error) << item;
+  for (std::string answer : {"", "[]", "5", "{", R"({"Item":{}} x)", R"({"Item":{}}{})"})
+    EXPECT_THROW(parse_item_in(answer, "Item"), Error) << answer;
 }
 
 TEST(DynamoItem, KeepsNumbersExactly) {

@@ -23,7 +23,7 @@ Query query_of(const StoredSegment& stored) {
 
 }  // namespace
 
-void put_history(Table& table, const StoredSegment& stored, const HistoryEntry& entry) {
+Item make_history_item(const StoredSegment& stored, const HistoryEntry& entry) {
   const std::string digest = encode_hex(sha256(encode(entry.reading))).substr(0, 16);
   Item item = item_of(entry.reading);
   item["video_id"] = text(partition_of(stored));
@@ -31,7 +31,7 @@ void put_history(Table& table, const StoredSegment& stored, const HistoryEntry& 
       text(entry.reading.read_at + "#" + name_of(entry.platform) + "#" + entry.post_id + "#" + digest);
   item["platform"] = text(name_of(entry.platform));
   item["post_id"] = text(entry.post_id);
-  table.put({.item = std::move(item)});
+  return item;
 }
 
 std::vector<HistoryEntry> list_history(Table& table, const StoredSegment& stored, std::size_t limit) {

@@ -8,8 +8,8 @@
 
 namespace segments::dynamodb {
 
-// The same reading put again is the same item.
-void put_history(Table&, const StoredSegment&, const HistoryEntry&);
+// Of the same reading it is the same item.
+Item make_history_item(const StoredSegment&, const HistoryEntry&);
 std::vector<HistoryEntry> list_history(Table&, const StoredSegment&, std::size_t limit);
 // What a killed process leaves of it belongs to no segment: another with the same id has a history of its
 // own.

@@ -32,28 +32,41 @@ std::string path_of_post(Terms& terms, std::string_view key) {
   return terms.path("social_media_usage", key);
 }
 
-// One write of parts of the segment, with what is followed afterwards, the hints before it.
-struct Part {
+constexpr std::size_t most_in_batch = 25;
+
+}  // namespace
+
+struct DynamoSegmentStore::Part {
   Terms terms = {};
   Changes changes = {};
   std::string condition = is_segment(terms);
 };
 
-Written write_part(Table& table, const StoredSegment& stored, Part&& part, const FollowedPosts& followed) {
-  put_hints(table, stored.segment.segment_id, stored.followed, followed);
+Written DynamoSegmentStore::write_part(const StoredSegment& stored, Part&& part,
+                                       const FollowedPosts& followed, std::optional<Item> further) {
+  const auto& segment_id = stored.segment.segment_id;
+  auto puts = new_hints(segment_id, stored.followed, followed);
+  if (further) puts.push_back(std::move(*further));
+  std::vector<Key> stale;
+  if (!puts.empty()) {
+    std::lock_guard lock(mutex_);
+    // A batch of its own would cost as much as the whole reading.
+    if (stale_hints_.size() + puts.size() <= most_in_batch) stale.swap(stale_hints_);
+  }
+  table_.batch_write(puts, stale);
   change_followed(part.terms, part.changes, part.condition, stored.followed, followed);
-  auto written = table.update({.key = *key_of_segment(stored.segment.segment_id),
-                               .update = part.changes.text(),
-                               .condition = std::move(part.condition),
-                               .terms = std::move(part.terms),
-                               .repeat = Repeat::safe});
-  if (written.is_done)
-    afterwards("hints", stored.segment.segment_id,
-               [&] { drop_hints(table, stored.segment.segment_id, stored.followed, followed); });
+  auto written = table_.update({.key = *key_of_segment(segment_id),
+                                .update = part.changes.text(),
+                                .condition = std::move(part.condition),
+                                .terms = std::move(part.terms),
+                                .repeat = Repeat::safe});
+  if (!written.is_done) return written;
+  std::lock_guard lock(mutex_);
+  std::ranges::move(stale_hints(segment_id, stored.followed, followed), std::back_inserter(stale_hints_));
+  // Those beyond are dropped by who looks for what is due.
+  stale_hints_.resize(std::min(stale_hints_.size(), most_in_batch - 5));
   return written;
 }
-
-}  // namespace
 
 std::optional<LinkOutcome> DynamoSegmentStore::link(const StoredSegment& stored,
                                                     const SocialMediaUsage& usage,
@@ -69,7 +82,7 @@ std::optional<LinkOutcome> DynamoSegmentStore::link(const StoredSegment& stored,
   part.changes.set(path, part.terms.value(attribute_of_post(post)));
   part.changes.set(part.terms.name("updated_at"), part.terms.value(now_text()));
   part.condition += " AND attribute_not_exists(" + path + ")";
-  auto written = write_part(table_, stored, std::move(part), follow_posts(stored.followed, usages, now_ms()));
+  auto written = write_part(stored, std::move(part), follow_posts(stored.followed, usages, now_ms()));
   if (!written.is_done) return std::nullopt;
   append(stored.segment, "segment.updated");
   return LinkOutcome::linked;
@@ -99,7 +112,7 @@ std::optional<bool> DynamoSegmentStore::fill_in(const StoredSegment& stored, con
   fill("posted_at", post->posted_at, given.posted_at);
   if (!is_new) return false;
   part.changes.set(part.terms.name("updated_at"), part.terms.value(now_text()));
-  auto written = write_part(table_, stored, std::move(part), follow_posts(stored.followed, usages, now_ms()));
+  auto written = write_part(stored, std::move(part), follow_posts(stored.followed, usages, now_ms()));
   if (!written.is_done) return std::nullopt;
   append(stored.segment, "segment.updated");
   return true;
@@ -136,7 +149,7 @@ bool DynamoSegmentStore::unlink(const StoredSegment& stored, std::span<const std
     followed.erase(key);
   }
   part.changes.set(part.terms.name("updated_at"), part.terms.value(now_text()));
-  auto written = write_part(table_, stored, std::move(part), followed);
+  auto written = write_part(stored, std::move(part), followed);
   return written.is_done || written.may_be_ours;
 }
 
@@ -164,7 +177,7 @@ std::int64_t DynamoSegmentStore::unlink_posts(std::string_view segment_id, std::
 }
 
 bool DynamoSegmentStore::put_reading(const StoredSegment& stored, const std::string& key,
-                                     const MetricsReading& reading) {
+                                     const MetricsReading& reading, std::optional<Item> history) {
   SocialMediaUsage usage = stored.posts.at(key).usage;
   const std::optional<std::string> seen = usage.last_synced;
   apply_reading(usage, reading);
@@ -180,6 +193,10 @@ bool DynamoSegmentStore::put_reading(const StoredSegment& stored, const std::str
   const auto synced = path + "." + part.terms.name("last_synced");
   part.condition +=
       " AND attribute_exists(" + path + ") AND " +
+      // Not another one of the same id, of which the history would not be.
+      (stored.made_id.empty()
+           ? ""
+           : part.terms.name("made_id") + " = " + part.terms.value(stored.made_id) + " AND ") +
       (seen ? synced + " <= " + part.terms.value(reading.read_at) : "attribute_not_exists(" + synced + ")");
   auto found = stored.followed.find(key);
   auto follow = follow_reading(found == stored.followed.end() ? nullptr : &found->second, usage,
@@ -187,21 +204,28 @@ bool DynamoSegmentStore::put_reading(const StoredSegment& stored, const std::str
   FollowedPosts followed = stored.followed;
   followed.erase(key);
   if (follow) followed.emplace(key, std::move(*follow));
-  return write_part(table_, stored, std::move(part), followed).is_done;
+  return write_part(stored, std::move(part), followed, std::move(history)).is_done;
 }
 
 bool DynamoSegmentStore::add_reading(std::string_view segment_id, SocialMediaPlatform platform,
                                      std::string_view post_id, const MetricsReading& reading) {
-  bool is_in_history = false;
+  auto known = take_known(segment_id);
+  if (known && find_post(*known, platform, post_id).empty()) known.reset();
+  std::optional<std::string> has_history;  // whose history has it: of the segment that was made so
   for (Contention contention;; contention.wait()) {
-    auto stored = load_segment(table_, segment_id, "");
+    auto stored = known ? std::exchange(known, std::nullopt) : load_segment(table_, segment_id, "");
     auto key = stored ? find_post(*stored, platform, post_id) : "";
     if (key.empty()) return false;
-    if (!is_in_history) put_history(table_, *stored, {platform, std::string(post_id), reading});
-    is_in_history = true;
+    std::optional<Item> history;
+    if (has_history != stored->made_id)
+      history = make_history_item(*stored, {platform, std::string(post_id), reading});
+    has_history = stored->made_id;
     const auto& synced = stored->posts.at(key).usage.last_synced;
-    if (synced && reading.read_at < *synced) return true;
-    if (!put_reading(*stored, key, reading)) continue;
+    if (synced && reading.read_at < *synced) {
+      if (history) table_.put({.item = std::move(*history)});
+      return true;
+    }
+    if (!put_reading(*stored, key, reading, std::move(history))) continue;
     events_.append_event(make_synced_event(stored->segment, platform, post_id, reading, now_ms()));
     return true;
   }

@@ -115,7 +115,7 @@ TEST_F(SegmentSteps, ALostAnswerIsLookedUp) {
   EXPECT_EQ(store.link_post("seg_v1_001", "ann", make_post(SocialMediaPlatform::tiktok, "1")),
             LinkOutcome::linked);
   EXPECT_EQ(store.find_segment("seg_v1_001")->segment.social_media_usage.size(), 1u);
-  stores.fault(lost("PutItem"));
+  stores.fault(lost("BatchWriteItem"));
   stores.fault(lost("UpdateItem"));
   EXPECT_TRUE(store.add_reading("seg_v1_001", SocialMediaPlatform::tiktok, "1", make_reading(5)));
   EXPECT_EQ(store.list_history("seg_v1_001", 10).size(), 1u);
@@ -192,6 +192,38 @@ TEST_F(SegmentSteps, AnotherSegmentOfTheIdHasAHistoryOfItsOwn) {
   stores.heal();
   store.create_segment(make_segment("v1", 1), {});
   EXPECT_TRUE(store.list_history("seg_v1_001", 10).empty());
+}
+
+// Who has found the segment a moment ago reads it no second time, but where it has changed since.
+TEST_F(SegmentSteps, AReadingOfASegmentThatHasChangedSinceItWasFoundIsKeptAllTheSame) {
+  TestSegments stores;
+  auto& store = stores.store;
+  DynamoSegmentStore other(stores.table.table(), stores.events.log());
+  const auto tiktok = SocialMediaPlatform::tiktok;
+  auto views = [&] { return store.find_segment("seg_v1_001")->segment.social_media_usage.at(0).views; };
+  store.create_segment(make_segment("v1", 1), {});
+  store.link_post("seg_v1_001", "ann", make_post(tiktok, "1"));
+
+  store.find_segment("seg_v1_001");
+  EXPECT_TRUE(other.add_reading("seg_v1_001", tiktok, "1", make_reading(5, "2026-01-01T00:00:05.000Z")));
+  EXPECT_TRUE(store.add_reading("seg_v1_001", tiktok, "1", make_reading(4, "2026-01-01T00:00:04.000Z")));
+  EXPECT_EQ(views(), 5) << "an older one goes into the history alone";
+  EXPECT_TRUE(store.add_reading("seg_v1_001", tiktok, "1", make_reading(6, "2026-01-01T00:00:06.000Z")));
+  EXPECT_EQ(views(), 6);
+  EXPECT_EQ(store.list_history("seg_v1_001", 10).size(), 3u);
+
+  store.find_segment("seg_v1_001");
+  other.unlink_posts("seg_v1_001", "ann", tiktok, {});
+  EXPECT_FALSE(store.add_reading("seg_v1_001", tiktok, "1", make_reading(7, "2026-01-01T00:00:07.000Z")));
+
+  store.link_post("seg_v1_001", "ann", make_post(tiktok, "1"));
+  store.find_segment("seg_v1_001");
+  other.remove_segment("seg_v1_001", "ann", {});
+  other.create_segment(make_segment("v1", 1), {});
+  other.link_post("seg_v1_001", "ann", make_post(tiktok, "1"));
+  EXPECT_TRUE(store.add_reading("seg_v1_001", tiktok, "1", make_reading(8, "2026-01-01T00:00:08.000Z")));
+  EXPECT_EQ(views(), 8);
+  EXPECT_EQ(store.list_history("seg_v1_001", 10).size(), 1u) << "another segment's is not its own";
 }
 
 TEST_F(SegmentSteps, ARecordThatIsTooLargeIsRefusedAsThat) {

@@ -58,6 +58,49 @@ constexpr const char* media_members[] = {"segment_type", "segment_number", "s3_k
                                          "duration",     "file_size",      "content_type", "thumbnail_url",
                                          "filename",     "updated_at"};
 
+std::optional<VersionedSegment> segment_in(const std::optional<Item>& item) {
+  auto stored = item ? read_segment(*item) : std::nullopt;
+  if (!stored) return std::nullopt;
+  return VersionedSegment{std::move(stored->segment), stored->version};
+}
+
+// Where nothing is found without waiting, take() waits for the strong read.
+class LaterFinding : public LaterSource<std::optional<VersionedSegment>> {
+ public:
+  LaterFinding(Table& table, Key key)
+      : table_(table), key_(std::move(key)), weak_(table.get_later(key_).source()) {}
+
+  void begin(std::function<void()> ready) noexcept override {
+    weak_->begin([this, ready = std::move(ready)] {
+      if (!weak_->must_wait()) read();
+      ready();
+    });
+  }
+  bool must_wait() const override { return !is_read_ || !(found_ || failure_); }
+  std::optional<VersionedSegment> take() override {
+    if (!is_read_) read();
+    if (failure_) std::rethrow_exception(failure_);
+    return found_ ? std::move(found_) : segment_in(table_.get(key_, true));
+  }
+
+ private:
+  void read() noexcept {
+    is_read_ = true;
+    try {
+      found_ = segment_in(weak_->take());
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+
+  Table& table_;
+  const Key key_;
+  const std::shared_ptr<LaterSource<std::optional<Item>>> weak_;
+  bool is_read_ = false;
+  std::optional<VersionedSegment> found_;
+  std::exception_ptr failure_;
+};
+
 // What stays where a segment was that had been made by a request with a key: that request may still be about
 // to make it, and must not bring it back.
 Item make_tombstone(const StoredSegment& stored, const std::string& removal_id) {
@@ -97,9 +140,30 @@ std::optional<VersionedSegment> DynamoSegmentStore::find_segment(std::string_vie
   for (bool is_strong : {false, true}) {
     auto item = table_.get(*key, is_strong);
     auto stored = item ? read_segment(*item) : std::nullopt;
-    if (stored) return VersionedSegment{std::move(stored->segment), stored->version};
+    if (!stored) continue;
+    remember(*stored);
+    return VersionedSegment{std::move(stored->segment), stored->version};
   }
   return std::nullopt;
+}
+
+void DynamoSegmentStore::remember(const StoredSegment& stored) {
+  if (stored.is_old || stored.followed.empty()) return;
+  std::lock_guard lock(mutex_);
+  known_ = stored;
+}
+
+std::optional<StoredSegment> DynamoSegmentStore::take_known(std::string_view segment_id) {
+  std::lock_guard lock(mutex_);
+  if (!known_ || known_->segment.segment_id != segment_id) return std::nullopt;
+  return std::exchange(known_, std::nullopt);
+}
+
+Later<std::optional<VersionedSegment>> DynamoSegmentStore::find_segment_later(std::string segment_id) {
+  using Found = std::optional<VersionedSegment>;
+  auto key = key_of_segment(segment_id);
+  if (!key) return Later(Found());
+  return Later<Found>(std::make_shared<LaterFinding>(table_, *std::move(key)));
 }
 
 DynamoSegmentStore::Making DynamoSegmentStore::make(const Segment& segment, const std::string& request_id,

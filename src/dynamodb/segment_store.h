@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <mutex>
 
 #include "base/metrics.h"
 #include "dynamodb/segment_item.h"
@@ -20,6 +21,7 @@ class DynamoSegmentStore : public SegmentStore {
 
   // Half a unit; what was changed a moment ago may yet be shown as it was, but what was created is there.
   std::optional<VersionedSegment> find_segment(std::string_view segment_id) override;
+  Later<std::optional<VersionedSegment>> find_segment_later(std::string segment_id) override;
   CreateOutcome create_segment(const Segment&, const std::optional<IdempotencyKey>&) override;
   MediaOutcome put_segment_from_media(const Segment&) override;
   std::optional<VersionedSegment> update_segment(std::string_view segment_id, std::string_view user_id,
@@ -58,14 +60,24 @@ class DynamoSegmentStore : public SegmentStore {
   void note_created(const Segment&);
   void append(const Segment&, const char* type);
 
+  // One write of parts of the segment, with what is followed afterwards; before it new hints and `further`
+  // items.
+  struct Part;
+  Written write_part(const StoredSegment&, Part&&, const FollowedPosts&, std::optional<Item> further = {});
   // Steps of the verbs about posts: std::nullopt where somebody else was faster, and all is to be read again.
   std::optional<LinkOutcome> link(const StoredSegment&, const SocialMediaUsage&, const std::string& link_id);
   std::optional<bool> fill_in(const StoredSegment&, const std::string& key, const SocialMediaUsage& given);
   bool unlink(const StoredSegment&, std::span<const std::string> keys);
-  bool put_reading(const StoredSegment&, const std::string& key, const MetricsReading&);
+  bool put_reading(const StoredSegment&, const std::string& key, const MetricsReading&,
+                   std::optional<Item> history);
+  void remember(const StoredSegment&);
+  std::optional<StoredSegment> take_known(std::string_view segment_id);
 
   Table& table_;
   EventLog& events_;
+  std::mutex mutex_;
+  std::vector<Key> stale_hints_;        // they go along with the next batch that is written
+  std::optional<StoredSegment> known_;  // found a moment ago, with posts: who reads those writes them next
   std::array<Histogram*, 8> list_seconds_{};  // by SegmentOrder
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "describe/encode.h"
+#include "dynamodb/item_parser.h"
 
 namespace segments::dynamodb {
 
@@ -55,6 +56,10 @@ Item item_in(const boost::json::object& from, std::string_view name) {
   return item ? decode_item(*item) : Item{};
 }
 
+std::optional<Item> present(Item&& item) {
+  return item.empty() ? std::nullopt : std::optional(std::move(item));
+}
+
 ItemPage page_in(const boost::json::object& body) {
   ItemPage page;
   if (const auto* items = body.if_contains("Items"); items && items->is_array())
@@ -75,6 +80,14 @@ boost::json::object parse_answer(const std::string& text) {
   if (fault || !json.is_object())
     throw Error(ErrorKind::unavailable, "DynamoDB sent an answer that could not be read.", {}, 1);
   return std::move(json.get_object());
+}
+
+aws::Call make_call(std::string_view operation, std::string request, Repeat repeat) {
+  return {.operation = std::string(operation),
+          .headers = {{"content-type", "application/x-amz-json-1.0"},
+                      {"x-amz-target", "DynamoDB_20120810." + std::string(operation)}},
+          .body = aws::memory_body(std::move(request)),
+          .is_idempotent = repeat == Repeat::safe};
 }
 
 // Full jitter, as after a throttled call.
@@ -174,12 +187,7 @@ void Table::note(std::string_view operation, const boost::json::object& body) co
 }
 
 Table::Answer Table::call(std::string_view operation, std::string request, Repeat repeat) {
-  aws::Call call{.operation = std::string(operation),
-                 .headers = {{"content-type", "application/x-amz-json-1.0"},
-                             {"x-amz-target", "DynamoDB_20120810." + std::string(operation)}},
-                 .body = aws::memory_body(std::move(request)),
-                 .is_idempotent = repeat == Repeat::safe};
-  auto reply = client_.call(call);
+  auto reply = client_.call(make_call(operation, std::move(request), repeat));
   const bool is_done = reply.is_done();
   Answer answer{.body = is_done ? parse_answer(reply.body) : boost::json::object(),
                 .error_code = std::move(reply.error_code),
@@ -187,6 +195,16 @@ Table::Answer Table::call(std::string_view operation, std::string request, Repea
                 .may_have_run_before = reply.may_have_run_before};
   if (is_done) note(operation, answer.body);
   return answer;
+}
+
+// Of an answer of which nothing else is read.
+Item Table::item_of_reply(std::string_view operation, const aws::Reply& reply,
+                          std::string_view member) const {
+  if (!reply.is_done())
+    throw unexpected(operation,
+                     {.body = {}, .error_code = reply.error_code, .error_message = reply.error_message});
+  if (meter_) note(operation, parse_answer(reply.body));
+  return parse_item_in(reply.body, member);
 }
 
 boost::json::object Table::ask(std::string_view operation, std::string request, Repeat repeat) {
@@ -205,20 +223,29 @@ Error Table::unexpected(std::string_view operation, const Answer& answer) const 
   return client_.unexpected({.operation = std::string(operation)}, reply);
 }
 
-std::optional<Item> Table::get(const Key& key, bool is_strong) {
+std::string Table::get_request(const Key& key, bool is_strong) const {
   auto request = begin();
   add_item(request, "Key", item_of(key));
   add_flag(request, "ConsistentRead", is_strong);
-  auto item = item_in(ask("GetItem", request + '}'), "Item");
-  return item.empty() ? std::nullopt : std::optional(std::move(item));
+  return request + '}';
+}
+
+std::optional<Item> Table::get(const Key& key, bool is_strong) {
+  auto reply = client_.call(make_call("GetItem", get_request(key, is_strong), Repeat::safe));
+  return present(item_of_reply("GetItem", reply, "Item"));
+}
+
+Later<std::optional<Item>> Table::get_later(const Key& key) {
+  Later<aws::Reply> reply(client_.call_later(make_call("GetItem", get_request(key, false), Repeat::safe)));
+  return std::move(reply).then(
+      [this](const aws::Reply& reply) { return present(item_of_reply("GetItem", reply, "Item")); });
 }
 
 Written Table::write(std::string_view operation, std::string request, Repeat repeat) {
-  auto answer = call(operation, request + '}', repeat);
-  if (answer.error_code == "ConditionalCheckFailedException")
-    return {.is_done = false, .may_be_ours = answer.may_have_run_before};
-  if (!answer.is_done()) throw unexpected(operation, answer);
-  return {.is_done = true, .may_be_ours = false, .item = item_in(answer.body, "Attributes")};
+  auto reply = client_.call(make_call(operation, request + '}', repeat));
+  if (reply.error_code == "ConditionalCheckFailedException")
+    return {.is_done = false, .may_be_ours = reply.may_have_run_before};
+  return {.is_done = true, .may_be_ours = false, .item = item_of_reply(operation, reply, "Attributes")};
 }
 
 Written Table::put(const Put& put) {

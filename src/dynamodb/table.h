@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "aws/client.h"
+#include "base/later.h"
 #include "dynamodb/item.h"
 
 namespace segments::dynamodb {
@@ -146,6 +147,7 @@ class Table {
   aws::Client& client() { return client_; }
 
   std::optional<Item> get(const Key&, bool is_strong = false);
+  Later<std::optional<Item>> get_later(const Key&);  // not strong; for whoever does not wait
   Written put(const Put&);
   Written update(const Update&);
   Written remove(const Remove&);
@@ -175,6 +177,8 @@ class Table {
 
  private:
   std::string begin() const;  // the first members of each request for the table
+  std::string get_request(const Key&, bool is_strong) const;
+  Item item_of_reply(std::string_view operation, const aws::Reply&, std::string_view member) const;
   void note(std::string_view operation, const boost::json::object& body) const;
   Written write(std::string_view operation, std::string request, Repeat);
   void batch(std::string_view operation, std::string items,

@@ -89,6 +89,8 @@ class ObjectStore {
   virtual std::vector<ObjectInfo> list_objects(std::string_view prefix, std::string_view after,
                                                std::size_t limit) = 0;
   virtual PresignedUrl presign(const PresignRequest&) = 0;
+  // presign() waits for nothing now.
+  virtual bool presigns_at_once() { return true; }
   // A path or a URL from which the media room reads the object with random access, for a day if the store's
   // own keys live so long. Error{not_found}.
   virtual std::string readable_location(std::string_view key) = 0;

@@ -41,6 +41,7 @@ class S3ObjectStore : public ObjectStore {
   std::vector<ObjectInfo> list_objects(std::string_view prefix, std::string_view after,
                                        std::size_t limit) override;
   PresignedUrl presign(const PresignRequest&) override;
+  bool presigns_at_once() override { return bucket_.client().has_keys_at_hand(); }
   std::string readable_location(std::string_view key) override;
   std::string begin_upload(std::string_view key, std::string_view content_type,
                            std::int64_t size = 0) override;

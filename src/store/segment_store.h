@@ -117,6 +117,9 @@ class SegmentStore {
 
   // The same as the verbs above for callers who do not wait. Nothing begins before what these return is begun; in a
   // store that has no way without waiting it is done when they return.
+  virtual Later<std::optional<VersionedSegment>> find_segment_later(std::string segment_id) {
+    return Later(find_segment(segment_id));
+  }
   virtual Later<CreateOutcome> create_segment_later(Segment segment, std::optional<IdempotencyKey> key) {
     return Later(create_segment(segment, key));
   }
