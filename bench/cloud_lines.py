@@ -1,6 +1,8 @@
-"""The lines of the table that are about DynamoDB's protocol: dynalite behind the tests' gate, neither's CPU is counted."""
+"""The lines of the table that are about DynamoDB's protocol (dynalite behind the tests' gate) and S3's (radosgw): the CPU of neither is counted."""
 import contextlib
+import filecmp
 import json
+import os
 import random
 import socket
 import subprocess
@@ -9,7 +11,7 @@ import time
 
 from http_lines import cpu, ours
 from library import Library
-from servers import BINARY, ROOT, Ours, Peer, drive, free_port, middle, ratios, side_by_side, spread
+from servers import BINARY, BUILD, ROOT, Ours, Peer, drive, free_port, middle, ratios, side_by_side, spread
 
 sys.path.insert(0, str(ROOT / "tests/engines"))
 import engines  # noqa: E402 - found by the line above
@@ -57,3 +59,64 @@ def cloud_lines(table, folder, pythons):
                 told = side_by_side({"ours": (server, requests), name: (peer, requests)}, rounds=3, seconds=4, connections=8)
                 table.row(f"{what} on DynamoDB's protocol", ours(told), f"{name} {cpu(told, name)}", spread(ratios(told, name, "ours")) + " × less", target)
             peer.stop()
+    s3_lines(table, folder)
+
+
+BOTO = """
+import os, sys, boto3
+way, key, path = sys.argv[1:]
+client, bucket = boto3.client("s3", endpoint_url=os.environ["S3_URL"]), os.environ["S3_BUCKET"]
+if way == "begin":
+    client.create_bucket(Bucket=bucket)
+    print(*(client.generate_presigned_url(verb, {"Bucket": bucket, "Key": key}, 86400) for verb in ("put_object", "get_object")))
+elif way == "put":
+    client.upload_file(path, bucket, key)
+else:
+    client.download_file(bucket, key, path)
+"""
+SMALL_MB, LARGE_MB = 64, 1024
+
+
+def used(words, env):
+    """Seconds of CPU and megabytes of memory at most of one program."""
+    program = subprocess.Popen([str(word) for word in words], env=env, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(program.pid, 0)
+    program.returncode = os.waitstatus_to_exitcode(status)
+    assert program.returncode == 0, words
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def s3_lines(table, folder, rounds=3):
+    """CPU of those who move a gigabyte to S3 and back themselves. Clients do that with presigned addresses, past our server."""
+    with engines.running("s3", folder / "s3") as engine:
+        env = {**os.environ, "AWS_ACCESS_KEY_ID": engine.access_key, "AWS_SECRET_ACCESS_KEY": engine.secret_key, "AWS_DEFAULT_REGION": engine.region,
+               "S3_URL": engine.direct, "S3_BUCKET": "bench-objects"}
+        put_to, get_from = subprocess.run([sys.executable, "-c", BOTO, "begin", "object", ""], env=env, check=True, capture_output=True, text=True).stdout.split()
+        file, back = folder / "gigabyte", folder / "back"
+        tell = {"ours": lambda way: [BUILD / "src/s3_bench", engine.direct, engine.region, "bench-objects", way, "object", file if way == "put" else back],
+                "boto3": lambda way: [sys.executable, "-c", BOTO, way, "object", file if way == "put" else back],
+                "curl": lambda way: ["curl", "-sS", "--fail", *(["-T", file, put_to] if way == "put" else ["-o", back, get_from])]}
+        told = {name: [] for name in tell}
+        small = None
+        for size in (SMALL_MB, LARGE_MB):
+            with open(file, "wb") as out:
+                for _ in range(size):
+                    out.write(b"0123456789abcdef" * 65536)
+            for number in range(rounds if size == LARGE_MB else 1):
+                for name in list(tell) if number % 2 == 0 else reversed(list(tell)):
+                    ways = [used(tell[name](way), env) for way in ("put", "get")]
+                    assert filecmp.cmp(file, back, shallow=False), name
+                    back.unlink()
+                    print(f"… {size} MB by {name}: up {ways[0][0]:.2f} s, down {ways[1][0]:.2f} s", file=sys.stderr)
+                    if size == LARGE_MB:
+                        told[name].append(ways)
+                    elif name == "ours":
+                        small = ways
+        file.unlink()
+        for way, what, why in ((0, "upload", ", its SHA-256 signed"), (1, "download", "")):
+            for peer in ("curl", "boto3"):
+                mine, theirs = ([one[way][0] for one in told[name]] for name in ("ours", peer))
+                table.row(f"{what} of 1 GB through S3's protocol, by who moves the bytes{why}", spread(mine, "{:.2f}") + " s of CPU", f"{peer} " + spread(theirs, "{:.2f}") + " s",
+                          spread([a / b for a, b in zip(mine, theirs)], "{:.2f}") + " ×", "1.3 ×" if peer == "curl" else "")
+        most = max(way[1] for one in told["ours"] for way in one)
+        table.row("memory at most meanwhile", f"{most:.0f} MB", f"{max(way[1] for way in small):.0f} MB for {SMALL_MB} MB", "", "64 MB")

@@ -6,5 +6,5 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh --bench >&2
 scripts/fetch_videos.sh >&2
 scripts/build.sh release >&2
-cmake --build --preset release --target bench_load bench_streams bench_probe >&2
+cmake --build --preset release --target bench_load bench_streams bench_probe s3_bench >&2
 exec /usr/bin/python3 bench/measure.py "$@"
