@@ -1,6 +1,7 @@
 #include "api/present.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstring>
 
@@ -72,11 +73,38 @@ std::string absolute_url(const Request& request, const Services& services, std::
   return url;
 }
 
+namespace {
+
+constexpr Millis day = 86'400'000;
+
+// An address that ends then is the same all day.
+Millis steady_end(Millis now) {
+  return (now / day + 2) * day;
+}
+
+}  // namespace
+
 std::string steady_url(const Request& request, Services& services, std::string_view key) {
-  constexpr Millis day = 86'400'000;
   PresignRequest presign{.key = std::string(key)};
-  presign.expires_at = (now_ms() / day + 2) * day;
+  presign.expires_at = steady_end(now_ms());
   return absolute_url(request, services, services.objects.presign(presign).url);
+}
+
+ThumbnailPrinter::ThumbnailPrinter(const Request& request, Services& services)
+    : services_(services), origin_(origin_of(request, services.settings)) {
+  const Millis end = steady_end(now_ms());
+  presign_.expires_at = end;
+  steady_until_ = end - day;
+}
+
+void ThumbnailPrinter::operator()(TextSink& out, std::string_view kept) {
+  if (kept.find("://") != kept.npos) return encode_string(out, kept);
+  presign_.key = kept;
+  auto presigned = services_.objects.presign(presign_);
+  // The store's own keys end sooner: nobody knows when they become others.
+  if (presigned.expires < *presign_.expires_at) steady_until_ = 0;
+  if (presigned.url.starts_with('/')) presigned.url.insert(0, origin_);
+  encode_string(out, presigned.url);
 }
 
 namespace {
@@ -152,27 +180,63 @@ Response segment_response(const VersionedSegment& stored, const Request& request
   return response;
 }
 
-std::string etag_of(std::int64_t version, std::string_view bytes) {
-  // FNV-1a, by words and with the upper half mixed into the lower: tells states of one record apart, promises
-  // nothing against those who look for collisions.
-  std::uint64_t hash = 14'695'981'039'346'656'037u ^ bytes.size();
-  auto add = [&hash](std::uint64_t word) {
-    hash = (hash ^ word) * 1'099'511'628'211u;
-    hash ^= hash >> 32;
-  };
-  std::uint64_t word = 0;
-  for (; bytes.size() >= sizeof word; bytes.remove_prefix(sizeof word)) {
-    std::memcpy(&word, bytes.data(), sizeof word);
-    add(word);
+namespace {
+
+// FNV-1a, by words and with all bits turned, so that upper ones reach lower ones; four beside each other,
+// since each step waits for the one before. Tells states of one answer apart, promises nothing against those
+// who look for collisions.
+class Hash {
+ public:
+  explicit Hash(std::string_view bytes) {
+    constexpr std::uint64_t start = 14'695'981'039'346'656'037u;
+    constexpr std::size_t word = sizeof(std::uint64_t), step = 4 * word;
+    std::uint64_t a = start ^ bytes.size(), b = start + 1, c = start + 2, d = start + 3;
+    const char* at = bytes.data();
+    std::size_t left = bytes.size();
+    for (; left >= step; left -= step, at += step) {
+      a = add(a, word_at(at));
+      b = add(b, word_at(at + word));
+      c = add(c, word_at(at + 2 * word));
+      d = add(d, word_at(at + 3 * word));
+    }
+    for (; left >= word; left -= word, at += word) a = add(a, word_at(at));
+    for (; left > 0; --left, ++at) b = add(b, static_cast<unsigned char>(*at));
+    for (auto lane : {b, c, d, std::uint64_t{0}}) a = add(a, lane);
+    hash_ = a ^ a >> 32;
   }
-  for (char c : bytes) add(static_cast<unsigned char>(c));
+  void print(std::string& out) const {
+    char digits[16];
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, hash_, 16).ptr);
+  }
+
+ private:
+  static std::uint64_t word_at(const char* at) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, sizeof word);
+    return word;
+  }
+  static std::uint64_t add(std::uint64_t hash, std::uint64_t word) {
+    return std::rotl((hash ^ word) * 1'099'511'628'211u, 29);
+  }
+  std::uint64_t hash_;
+};
+
+}  // namespace
+
+std::string etag_of(std::int64_t version, std::string_view bytes) {
   std::string tag;
   tag.reserve(48);
   tag += '"';
   encode(tag, version);
   tag += '-';
-  char digits[16];
-  tag.append(digits, std::to_chars(digits, digits + sizeof digits, hash, 16).ptr);
+  Hash(bytes).print(tag);
+  tag += '"';
+  return tag;
+}
+
+std::string etag_of(std::string_view bytes) {
+  std::string tag = "\"";
+  Hash(bytes).print(tag);
   tag += '"';
   return tag;
 }

@@ -23,6 +23,22 @@ std::string absolute_url(const Request&, const Services&, std::string url);
 // works to the end of the next one.
 std::string steady_url(const Request&, Services&, std::string_view key);
 
+// Prints such addresses of the thumbnails of one answer.
+class ThumbnailPrinter {
+ public:
+  ThumbnailPrinter(const Request&, Services&);
+  // `kept`: a key, or the address of something that lies elsewhere.
+  void operator()(TextSink& out, std::string_view kept);
+  // Until when all that was printed stays as it would be printed anew.
+  Millis steady_until() const { return steady_until_; }
+
+ private:
+  Services& services_;
+  std::string origin_;
+  PresignRequest presign_;
+  Millis steady_until_;
+};
+
 struct ReadableUrl {
   std::string url;  // absolute, presigned
   Millis expires = 0;
@@ -46,8 +62,9 @@ void show_segment(TextSink& out, const Segment&, const Request&, Services&);
 // 200 or `status` with the record and its ETag.
 Response segment_response(const VersionedSegment&, const Request&, Services&, int status = 200);
 
-// "{version}-{hash of the shown bytes}", quoted.
+// "{version}-{hash of the shown bytes}", quoted; of what has no version, the hash alone.
 std::string etag_of(std::int64_t version, std::string_view bytes);
+std::string etag_of(std::string_view bytes);
 // If-None-Match names this ETag (weak comparison), or is "*".
 bool none_match_hits(std::string_view if_none_match, std::string_view etag);
 // The versions that If-Match names; std::nullopt: "*", any. Tags that are none of ours name no version.

@@ -1,12 +1,15 @@
 // GET /api/segments: the hottest route. The answer is written into one buffer, without a tree between.
 #include <algorithm>
+#include <functional>
 #include <iterator>
 
+#include "api/api.h"
 #include "api/cursor.h"
 #include "api/handlers.h"
 #include "api/present.h"
 #include "api/segments.h"
 #include "base/text.h"
+#include "base/time.h"
 
 namespace segments {
 
@@ -64,46 +67,105 @@ bool scans_segments(const Request& request) {
   return offset > most_rows_skipped || (page - 1) * limit > most_rows_skipped;
 }
 
-std::string show_segments(const SegmentPage& found, std::int64_t page, std::string_view next_cursor,
-                          const Request& request, Services& services) {
-  std::string body;
-  body.reserve(1'024 * (found.segments.size() + 1));
-  TextSink out(body);
-  out += "{\"segments\":[";
-  for (const auto& segment : found.segments) {
-    if (&segment != &found.segments.front()) out += ',';
-    show_segment(out, segment, request, services);
-  }
+namespace {
+
+// What follows the records.
+void print_end(TextSink& out, const PrintedPage& printed, std::int64_t page, std::string_view next_cursor) {
   out += "],\"total_count\":";
-  encode(out, found.total_count);
+  encode(out, printed.total_count);
   out += ",\"page\":";
   encode(out, page);
   out += ",\"page_size\":";
-  encode(out, found.segments.size());
+  encode(out, printed.rows);
   out += ",\"next_cursor\":";
-  if (found.next)
+  if (printed.next)
     encode_string(out, next_cursor);
   else
     out += "null";
-  out += found.next ? ",\"has_more\":true}" : ",\"has_more\":false}";
-  out.end();
-  return body;
+  out += printed.next ? ",\"has_more\":true}" : ",\"has_more\":false}";
 }
 
-Response list_segments(const Request& request, Services& services) {
+constexpr std::size_t usual_record_bytes = 1'024;
+
+struct Listed {
+  ListAnswer answer;
+  std::optional<std::int64_t> revision;
+  Millis steady_until = 0;
+};
+
+Listed make_list(const Request& request, Services& services) {
   auto filters = read_query<SegmentFilters>(request);
   auto query = make_segment_query(filters);
   std::int64_t page = query.offset / query.limit + 1;
   if (filters.cursor) page = take_cursor(request, services, *filters.cursor, query);
-  auto found = services.segments.list_segments(request.user, query);
 
+  Listed listed;
+  auto& answer = listed.answer;
+  answer.body.reserve(usual_record_bytes * static_cast<std::size_t>(query.limit + 1));
+  TextSink out(answer.body);
+  out += "{\"segments\":[";
+  ThumbnailPrinter print_thumbnail(request, services);
+  auto printed = services.segments.print_segments(request.user, query, out, std::ref(print_thumbnail));
   std::string next;
-  if (found.next)
-    next = encode_cursor(services.settings.cursor_secret, request.user, query, {*found.next, page + 1});
-  Response response = json_response(show_segments(found, page, next, request, services));
-  if (found.next) response.set("Link", "<" + next_address(request, services, next) + ">; rel=\"next\"");
-  response.set("Cache-Control", "private, no-cache");
+  if (printed.next)
+    next = encode_cursor(services.settings.cursor_secret, request.user, query, {*printed.next, page + 1});
+  print_end(out, printed, page, next);
+  out.end();
+  answer.etag = etag_of(answer.body);
+  Headers headers;
+  if (printed.next) headers.set("Link", "<" + next_address(request, services, next) + ">; rel=\"next\"");
+  headers.set("Cache-Control", "private, no-cache");
+  headers.set("ETag", answer.etag);
+  answer.header_lines = headers.lines();
+  listed.revision = printed.revision;
+  listed.steady_until = print_thumbnail.steady_until();
+  return listed;
+}
+
+Response list_response(const Request& request, const ListAnswer& answer, std::string body) {
+  const bool is_known = none_match_hits(request.header("if-none-match"), answer.etag);
+  Response response = json_response(is_known ? std::string() : std::move(body), is_known ? 304 : 200);
+  response.headers.add_lines(answer.header_lines);
   return response;
+}
+
+// All that an answer depends on beside the store, the time and the settings.
+std::string list_key(const Request& request, const Services& services) {
+  std::string key = std::to_string(request.user.size());
+  key.append(":").append(request.user);
+  key.append(origin_of(request, services.settings)).append(" ").append(request.target);
+  return key;
+}
+
+}  // namespace
+
+std::string show_segments(const std::vector<Segment>& segments, const Request& request, Services& services) {
+  std::string body;
+  body.reserve(usual_record_bytes * (segments.size() + 1));
+  TextSink out(body);
+  out += "{\"segments\":[";
+  ThumbnailPrinter print_thumbnail(request, services);
+  const auto count = std::ssize(segments);
+  print_end(out, print_page(out, {segments, count, std::nullopt}, std::ref(print_thumbnail)), 1, "");
+  out.end();
+  return body;
+}
+
+Response list_segments(const Request& request, Api& api) {
+  Services& services = api.services;
+  const auto revision = services.segments.find_list_revision(request.user);
+  std::string key;
+  if (revision) {
+    key = list_key(request, services);
+    if (auto kept = api.lists.find_answer(key, *revision, now_ms()))
+      return list_response(request, *kept, kept->body);
+  }
+  auto listed = make_list(request, services);
+  // Kept under the revision of the state that was printed, which may be a later one than was asked for above.
+  if (revision && listed.revision)
+    api.lists.put_answer(std::move(key), *listed.revision, listed.steady_until,
+                         std::make_shared<const ListAnswer>(listed.answer));
+  return list_response(request, listed.answer, std::move(listed.answer.body));
 }
 
 }  // namespace segments

@@ -196,8 +196,7 @@ Response list_video_segments(const Request& request, Services& services) {
     auto owner = services.videos.find_owner(video_id);
     if (!owner || !may_see(request, *owner)) throw not_found("video", video_id);
   }
-  auto count = static_cast<std::int64_t>(found.size());
-  return json_response(show_segments({std::move(found), count, std::nullopt}, 1, "", request, services));
+  return json_response(show_segments(found, request, services));
 }
 
 Response update_segment(const Request& request, Services& services) {

@@ -16,9 +16,11 @@
 
 namespace segments {
 
+struct Api;
+
 Response create_segment(const Request&, Services&);       // POST /api/segments
 Response get_segment(const Request&, Services&);          // GET /api/segments/{segment_id}
-Response list_segments(const Request&, Services&);        // GET /api/segments
+Response list_segments(const Request&, Api&);             // GET /api/segments
 bool scans_segments(const Request&);                      // whether that list may look at many rows
 Response list_video_segments(const Request&, Services&);  // GET /api/videos/{video_id}/segments
 Response update_segment(const Request&, Services&);       // PUT and PATCH /api/segments/{segment_id}
@@ -28,9 +30,8 @@ Response play_segment(const Request&, Services&);         // GET /api/segments/{
 
 // Somebody else's segment is absent, so that ids cannot be probed.
 VersionedSegment require_segment(const Request&, Services&);
-// The JSON of a SegmentList; `next_cursor` leads to found.next.
-std::string show_segments(const SegmentPage& found, std::int64_t page, std::string_view next_cursor,
-                          const Request&, Services&);
+// The JSON of a SegmentList that holds all there is.
+std::string show_segments(const std::vector<Segment>&, const Request&, Services&);
 
 struct VideoSegmentsQuery {
   std::optional<SegmentType> segment_type;

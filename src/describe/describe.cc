@@ -79,6 +79,33 @@ std::size_t plain_prefix(std::string_view text) {
   return i;
 }
 
+// Copies and looks in one go. False, with anything behind `to`, for a text that needs more than to be copied.
+bool copy_plain(char* to, std::string_view text) {
+  constexpr std::size_t step = 16, word = 8;
+  const char* from = text.data();
+  std::size_t left = text.size();
+  if (left >= step) {
+    for (; left > step; left -= step, from += step, to += step) {
+      if (is_special(from)) return false;
+      std::memcpy(to, from, step);
+    }
+    // The last of them ends with the text, wherever it begins.
+    from -= step - left;
+    std::memcpy(to - (step - left), from, step);
+    return !is_special(from);
+  }
+  if (left >= word) {
+    const std::size_t last = left - word;
+    if (is_special_word(from) || is_special_word(from + last)) return false;
+    std::memcpy(to, from, word);
+    std::memcpy(to + last, from + last, word);
+    return true;
+  }
+  for (; left > 0; --left)
+    if (!is_plain(*to++ = *from++)) return false;
+  return true;
+}
+
 template <class Out>
 void append_escaped(Out& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
@@ -174,11 +201,10 @@ void serialize(std::string& out, const boost::json::value& json) {
 }  // namespace
 
 void encode_string(TextSink& out, std::string_view text) {
-  auto plain = plain_prefix(text);
-  if (plain < text.size()) return append_quoted(out, text, plain);
-  char* at = out.extend(text.size() + 2);
-  *at = at[text.size() + 1] = '"';
-  text.copy(at + 1, text.size());
+  char* const at = out.room_for(text.size() + 2);
+  if (!copy_plain(at + 1, text)) return append_quoted(out, text, plain_prefix(text));
+  at[0] = at[text.size() + 1] = '"';
+  out.end_at(at + text.size() + 2);
 }
 
 void encode_string(std::string& out, std::string_view text) {
@@ -352,8 +378,7 @@ void append_number(std::string& out, double number) {
 }
 
 void append_number(TextSink& out, double number) {
-  char digits[32];
-  out.append(digits, print_number(digits, number));
+  out.end_at(print_number(out.room_for(32), number));
 }
 
 std::string serialize(const boost::json::value& json) {

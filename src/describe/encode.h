@@ -53,18 +53,24 @@ void append_number(TextSink& out, double);
 
 }  // namespace detail
 
-// The object with each member's name, its value written by `encode_value(member_pointer, value)`.
-template <class Out, class T, class F>
-void encode_members(Out& out, const T& value, F&& encode_value) {
+// The object with each member's name, its value written by `encode_member(member_pointer)`.
+template <class T, class Out, class F>
+void encode_each_member(Out& out, F&& encode_member) {
   using Members = MembersOf<T>;
   if constexpr (boost::mp11::mp_empty<Members>::value) out += '{';
   boost::mp11::mp_for_each<boost::mp11::mp_iota<boost::mp11::mp_size<Members>>>([&](auto i) {
     using Member = boost::mp11::mp_at<Members, decltype(i)>;
     constexpr const auto& piece = detail::piece<Member, i == 0>;
     out.append(piece.data(), piece.size());
-    encode_value(Member::pointer, value.*Member::pointer);
+    encode_member(Member::pointer);
   });
   out += '}';
+}
+
+// The same of a value, written by `encode_value(member_pointer, value)`.
+template <class Out, class T, class F>
+void encode_members(Out& out, const T& value, F&& encode_value) {
+  encode_each_member<T>(out, [&](auto member) { encode_value(member, value.*member); });
 }
 
 template <class Out, class T>

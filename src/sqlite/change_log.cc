@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kept = 50'000;  // transactions
 constexpr std::int64_t trimmed_at_once = 256;
+constexpr std::int64_t no_segment = 0;  // which no row has
 
 // Seven bits a byte, the lowest first; all but the last have the eighth set.
 void append_number(std::string& bytes, std::int64_t number) {
@@ -49,6 +50,10 @@ void note_change(Connection& connection, std::int64_t user_ref, std::int64_t seg
   if (!connection.keeps_notes()) write_notes(connection);
 }
 
+void note_shown(Connection& connection, std::int64_t user_ref) {
+  note_change(connection, user_ref, no_segment);
+}
+
 void write_notes(Connection& connection) {
   write_noted_events(connection);
   auto& notes = connection.notes().changes;
@@ -59,16 +64,20 @@ void write_notes(Connection& connection) {
     const auto user_ref = note->user_ref;
     const auto end =
         std::find_if(note, notes.end(), [&](const Notes::Change& n) { return n.user_ref != user_ref; });
-    append_number(bytes, user_ref);
-    append_number(bytes, end - note);
+    const auto logged = std::count_if(note, end, [](const auto& n) { return n.segment_ref != no_segment; });
+    if (logged) {
+      append_number(bytes, user_ref);
+      append_number(bytes, logged);
+    }
     SegmentCounts counts{};
     for (; note != end; ++note) {
-      append_number(bytes, note->segment_ref);
+      if (note->segment_ref != no_segment) append_number(bytes, note->segment_ref);
       counts[static_cast<std::size_t>(note->type)] += note->count;
     }
     add_counts(connection, user_ref, counts);
   }
   notes.clear();
+  if (bytes.empty()) return;
   auto insert = connection.prepare("INSERT INTO \"changes\" (\"segments\") VALUES (?)");
   insert.bind_bytes(1, bytes);
   insert.run();

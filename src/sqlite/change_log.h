@@ -17,6 +17,9 @@ void make_change_log(Connection&);
 // The segment was changed, and the user has `count` more of that type.
 void note_change(Connection&, std::int64_t user_ref, std::int64_t segment_ref, SegmentType = {},
                  int count = 0);
+// What lists show of the user's segments was changed, but nothing that they sort or filter by: a new revision,
+// and nothing to read anew.
+void note_shown(Connection&, std::int64_t user_ref);
 // Appends the events that were noted, logs the changes, counts them, and gives each of their users a new
 // revision.
 void write_notes(Connection&);

@@ -134,9 +134,12 @@ double Statement::number(int column) {
   return sqlite3_column_double(statement_, column);
 }
 std::string_view Statement::text(int column) {
-  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  // sqlite3_column_text() and sqlite3_column_bytes() look each at the whole statement anew. Values may be read
+  // this way on the connection's one thread.
+  auto* value = sqlite3_column_value(statement_, column);
+  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
   if (!text) return {};
-  return {text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+  return {text, static_cast<std::size_t>(sqlite3_value_bytes(value))};
 }
 
 std::string_view Statement::bytes(int column) {

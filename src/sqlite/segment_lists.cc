@@ -1,8 +1,10 @@
 // The verbs of SqliteSegmentStore that list segments.
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "sqlite/binding.h"
+#include "sqlite/row_json.h"
 #include "sqlite/segment_queries.h"
 #include "sqlite/segment_store.h"
 
@@ -24,23 +26,26 @@ bool is_near(const SegmentQuery& query, const UserCounts& user) {
   return query.offset <= most_rows_passed && user.segments * common_every >= user.all;
 }
 
-void end_page(SegmentPage& page, const SegmentQuery& query) {
-  const Segment& last = page.segments.back();
-  page.next = {sort_key_of(last, query.sort_by), last.segment_id};
+void end_page(PrintedPage& page, Statement& last_row, const SegmentQuery& query) {
+  Segment last;
+  read_columns(last_row, 0, last);
+  page.next = {sort_key_of(last, query.sort_by), std::move(last.segment_id)};
 }
 
-SegmentPage read_page(Connection& connection, const SegmentQuery& query, const Library::Found& found) {
+PrintedPage read_page(Connection& connection, const SegmentQuery& query, const Library::Found& found,
+                      const TakeRow& take_row) {
   static const std::string sql =
       "SELECT " + column_names<Segment>() + " FROM \"segments\" WHERE \"segment_ref\" = ?";
-  SegmentPage page{.segments = {}, .total_count = found.count, .next = std::nullopt};
-  page.segments.reserve(found.segment_refs.size());
+  PrintedPage page{.total_count = found.count, .next = std::nullopt};
   auto select = connection.prepare(sql);
   for (auto segment_ref : found.segment_refs) {
     select.reset();
     select.with(segment_ref);
-    if (select.step()) read_columns(select, 0, page.segments.emplace_back());
+    if (!select.step()) continue;
+    take_row(select);
+    ++page.rows;
+    if (found.has_more && segment_ref == found.segment_refs.back()) end_page(page, select, query);
   }
-  if (found.has_more && !page.segments.empty()) end_page(page, query);
   return page;
 }
 
@@ -61,54 +66,82 @@ Matching SqliteSegmentStore::find_matching(Connection& connection, const Segment
   return matching;
 }
 
-SegmentPage SqliteSegmentStore::list_from_file(Connection& connection, const SegmentQuery& query,
-                                               const UserCounts& user) {
-  SegmentPage page;
+PrintedPage SqliteSegmentStore::list_from_file(Connection& connection, const SegmentQuery& query,
+                                               const UserCounts& user, const TakeRow& take_row) {
+  PrintedPage page;
   const Matching matching = find_matching(connection, query, user);
   page.total_count = matching.count;
   auto sql = make_page(query, user.user_ref, matching);
   if (page.total_count == 0 || (!query.after && query.offset >= page.total_count)) return page;
-  page.segments.reserve(static_cast<std::size_t>(std::min(query.limit, page.total_count)));
   auto rows = sql.prepare(connection);
   while (rows.step()) {
-    if (std::ssize(page.segments) == query.limit) {
-      end_page(page, query);
-      break;
-    }
-    read_columns(rows, 0, page.segments.emplace_back());
+    if (page.rows == query.limit) return page;  // this one only tells that there is a next page
+    take_row(rows);
+    if (++page.rows == query.limit) end_page(page, rows, query);
   }
+  page.next.reset();
   return page;
 }
 
-SegmentPage SqliteSegmentStore::list(std::string_view user_id, const SegmentQuery& query) {
+PrintedPage SqliteSegmentStore::list(std::string_view user_id, const SegmentQuery& query,
+                                     const TakeRow& take_row) {
   const auto type = is_counted(query) ? query.segment_type : std::nullopt;
-  auto page = database_.read_snapshot([&](Connection& connection) -> std::optional<SegmentPage> {
+  auto page = database_.read_snapshot([&](Connection& connection) -> std::optional<PrintedPage> {
     auto user = find_counts(connection, user_id, type);
-    if (!user) return SegmentPage{};
+    if (!user) return PrintedPage{.next = std::nullopt, .revision = 0};
     if (!query.video_id && !is_near(query, *user)) return std::nullopt;
-    return list_from_file(connection, query, *user);
+    auto found = list_from_file(connection, query, *user, take_row);
+    found.revision = user->revision;
+    return found;
   });
   if (page) return *std::move(page);
   auto lent = libraries_.lend(std::string(user_id));
   return database_.read_snapshot([&](Connection& connection) {
     auto user = find_counts(connection, user_id, type);
-    if (!user) return SegmentPage{};
+    if (!user) return PrintedPage{.next = std::nullopt, .revision = 0};
+    PrintedPage read;
     if (auto* library = lent.bring_up_to(connection, user->user_ref)) {
       auto found = library->find(query);
       lent.give_back();
-      return read_page(connection, query, found);
+      read = read_page(connection, query, found, take_row);
+    } else {
+      lent.give_back();
+      read = list_from_file(connection, query, *user, take_row);
     }
-    lent.give_back();
-    return list_from_file(connection, query, *user);
+    read.revision = user->revision;
+    return read;
   });
 }
 
-SegmentPage SqliteSegmentStore::list_segments(std::string_view user_id, const SegmentQuery& query) {
+PrintedPage SqliteSegmentStore::list_timed(std::string_view user_id, const SegmentQuery& query,
+                                           const TakeRow& take_row) {
   auto begun = std::chrono::steady_clock::now();
-  auto page = list(user_id, query);
+  auto page = list(user_id, query, take_row);
   if (auto* seconds = list_seconds_[static_cast<std::size_t>(query.sort_by)])
     seconds->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
   return page;
+}
+
+SegmentPage SqliteSegmentStore::list_segments(std::string_view user_id, const SegmentQuery& query) {
+  SegmentPage page;
+  auto told =
+      list_timed(user_id, query, [&](Statement& row) { read_columns(row, 0, page.segments.emplace_back()); });
+  page.total_count = told.total_count;
+  page.next = std::move(told.next);
+  return page;
+}
+
+PrintedPage SqliteSegmentStore::print_segments(std::string_view user_id, const SegmentQuery& query,
+                                               TextSink& out, const PrintThumbnail& print_thumbnail) {
+  bool is_first = true;
+  return list_timed(user_id, query, [&](Statement& row) {
+    if (!std::exchange(is_first, false)) out += ',';
+    print_row(out, row, print_thumbnail);
+  });
+}
+
+std::optional<std::int64_t> SqliteSegmentStore::find_list_revision(std::string_view user_id) {
+  return database_.read([&](Connection& connection) { return find_revision(connection, user_id); });
 }
 
 std::vector<Segment> SqliteSegmentStore::list_video_segments(std::string_view video_id,

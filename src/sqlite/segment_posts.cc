@@ -91,6 +91,7 @@ bool SqliteSegmentStore::add_reading(std::string_view segment_id, SocialMediaPla
     if (post->last_synced && reading.read_at < *post->last_synced) return true;
     apply_reading(*post, reading);
     update_row(connection, *row, {"social_media_usage"});
+    note_shown(connection, row->user_ref);
     follow_reading(connection, *row, *post, parse_time(reading.read_at).value_or(now_ms()));
     note_event(connection, row->user_ref,
                make_synced_event(row->segment, platform, post_id, reading, now_ms()));

@@ -13,6 +13,9 @@
 
 namespace segments::sqlite {
 
+// Takes a page's rows one by one; their columns are those of column_names<Segment>().
+using TakeRow = std::function<void(Statement&)>;
+
 class SqliteSegmentStore : public SegmentStore {
  public:
   // `library_bytes`: for what lists sort and filter by; a user who has more is served from the file alone.
@@ -28,6 +31,9 @@ class SqliteSegmentStore : public SegmentStore {
   std::optional<Segment> remove_segment(std::string_view segment_id, std::string_view user_id,
                                         std::optional<std::int64_t> if_version) override;
   SegmentPage list_segments(std::string_view user_id, const SegmentQuery&) override;
+  PrintedPage print_segments(std::string_view user_id, const SegmentQuery&, TextSink& out,
+                             const PrintThumbnail&) override;
+  std::optional<std::int64_t> find_list_revision(std::string_view user_id) override;
   std::vector<Segment> list_video_segments(std::string_view video_id, std::string_view user_id,
                                            std::optional<SegmentType>) override;
   std::optional<std::int64_t> count_download(std::string_view segment_id, std::string_view user_id,
@@ -53,8 +59,9 @@ class SqliteSegmentStore : public SegmentStore {
   void put_off_posts(std::span<const DuePost>, Millis now) override;
 
  private:
-  SegmentPage list(std::string_view user_id, const SegmentQuery&);
-  SegmentPage list_from_file(Connection&, const SegmentQuery&, const UserCounts&);
+  PrintedPage list(std::string_view user_id, const SegmentQuery&, const TakeRow&);
+  PrintedPage list_timed(std::string_view user_id, const SegmentQuery&, const TakeRow&);
+  PrintedPage list_from_file(Connection&, const SegmentQuery&, const UserCounts&, const TakeRow&);
   Matching find_matching(Connection&, const SegmentQuery&, const UserCounts&);
 
   Database& database_;

@@ -42,18 +42,35 @@ void read_stored(T& out, const boost::json::value& json) {
   }
 }
 
-// Texts of which none has an escape, as most tags. False for all else, whatever `out` is then.
-inline bool read_plain_texts(std::vector<std::string>& out, std::string_view json) {
+// Calls `take(text)` for each of an array of texts of which none has an escape, as most tags. False for all
+// else, whatever was taken until then, and as soon as `take` says so.
+template <class F>
+bool for_each_plain_text(std::string_view json, F&& take) {
   if (!json.starts_with("[\"") || !json.ends_with("\"]") || json.find('\\') != json.npos) return false;
   for (json.remove_prefix(2);;) {
     const auto end = json.find('"');
-    if (end == json.npos) return false;
-    out.emplace_back(json.substr(0, end));
+    if (end == json.npos || !take(json.substr(0, end))) return false;
     json.remove_prefix(end + 1);
     if (json == "]") return true;
     if (!json.starts_with(",\"")) return false;
     json.remove_prefix(2);
   }
+}
+
+inline bool read_plain_texts(std::vector<std::string>& out, std::string_view json) {
+  return for_each_plain_text(json, [&](std::string_view text) {
+    out.emplace_back(text);
+    return true;
+  });
+}
+
+// Whether encode() of the texts would write this very JSON: they are ASCII besides.
+inline bool are_plain_texts(std::string_view json) {
+  return for_each_plain_text(json, [](std::string_view text) {
+    for (char c : text)
+      if (static_cast<signed char>(c) < 0x20) return false;
+    return true;
+  });
 }
 
 template <class T>

@@ -53,9 +53,17 @@ std::int64_t find_or_make_user(Connection& connection, std::string_view user_id)
 
 std::optional<UserCounts> find_counts(Connection& connection, std::string_view user_id,
                                       std::optional<SegmentType> type) {
-  auto select = connection.prepare(select_counts(type));
+  static const auto of_all = select_counts(std::nullopt);
+  auto select = connection.prepare(type ? select_counts(type) : of_all);
   if (!select.with(user_id).step()) return std::nullopt;
   return UserCounts{select.integer(0), select.integer(1), select.integer(2), select.integer(3)};
+}
+
+std::int64_t find_revision(Connection& connection, std::string_view user_id) {
+  const auto user_ref = find_user(connection, user_id);
+  if (!user_ref) return 0;
+  auto select = connection.prepare("SELECT \"revision\" FROM \"users\" WHERE \"user_ref\" = ?");
+  return select.with(*user_ref).step() ? select.integer(0) : 0;
 }
 
 void add_counts(Connection& connection, std::int64_t user_ref, const SegmentCounts& counts) {

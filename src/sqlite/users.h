@@ -23,6 +23,7 @@ std::string segment_count_definitions();  // columns of the table
 std::optional<std::int64_t> find_user(Connection&, std::string_view user_id);
 std::int64_t find_or_make_user(Connection&, std::string_view user_id);
 std::optional<UserCounts> find_counts(Connection&, std::string_view user_id, std::optional<SegmentType>);
+std::int64_t find_revision(Connection&, std::string_view user_id);  // 0 where the user has none yet
 using SegmentCounts = std::array<std::int64_t, 4>;  // by SegmentType
 // A new revision, with so many segments more of each type.
 void add_counts(Connection&, std::int64_t user_ref, const SegmentCounts&);

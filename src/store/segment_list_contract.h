@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "describe/members.h"
+#include "store/archive.h"
 #include "store/contract.h"
 
 namespace segments::contract {
@@ -212,6 +213,133 @@ TEST_P(SegmentListContract, GivesWholeRecords) {
   query.limit = 200;
   for (const auto& segment : segments_.list_segments("ann", query).segments)
     EXPECT_EQ(segment, by_id[segment.segment_id]);
+}
+
+TEST_P(SegmentListContract, PrintsWhatItLists) {
+  create_random(60);
+  Segment rich = make_segment("rich", 1);
+  rich.thumbnail_url = "thumbnails/rich/\"1\".jpg";
+  rich.s3_url = "s3://bucket/é";
+  rich.title = "\x01 \t\n\"\\/ \xff é 🎬";
+  rich.tags = {"plain", "b\"c", "é", ""};
+  rich.duration = 1e-9;
+  rich.social_media_usage.push_back(make_post(SocialMediaPlatform::youtube, "p\"1"));
+  segments_.create_segment(rich);
+  const PrintThumbnail print_thumbnail = [](TextSink& out, std::string_view key) {
+    encode_string(out, "https://" + std::string(key));
+  };
+  auto check = [&](const SegmentQuery& query) {
+    auto listed = segments_.list_segments("ann", query);
+    std::string expected, printed = "before ";
+    TextSink to_expected(expected), to_printed(printed);
+    auto of_list = print_page(to_expected, listed, print_thumbnail);
+    auto of_print = segments_.print_segments("ann", query, to_printed, print_thumbnail);
+    to_expected.end();
+    to_printed.end();
+    EXPECT_EQ(printed, "before " + expected);
+    EXPECT_EQ(of_print.rows, of_list.rows);
+    EXPECT_EQ(of_print.total_count, of_list.total_count);
+    EXPECT_EQ(of_print.next, of_list.next);
+  };
+  SegmentQuery all;
+  all.limit = 200;
+  check(all);
+  std::string text;
+  TextSink out(text);
+  segments_.print_segments("ann", all, out, print_thumbnail);
+  out.end();
+  EXPECT_NE(text.find(R"("thumbnail_url":"https://thumbnails/rich/\"1\".jpg")"), text.npos);
+  EXPECT_NE(text.find(R"("tags":["plain","b\"c","é",""])"), text.npos);
+  for (int i = 0; i < scaled(40); ++i) check(make_random_query());
+  for (std::int64_t limit : {1, 60, 61, 62}) {
+    all.limit = limit;
+    check(all);
+  }
+}
+
+// An answer that was printed at a revision may be given again for as long as that is the user's: so whatever
+// changes what is printed makes another one, whichever verb it was.
+TEST_P(SegmentListContract, GivesAnotherRevisionWithEveryChangeThatListsShow) {
+  SegmentQuery query;
+  query.limit = 200;
+  auto print = [&] {
+    std::string text;
+    TextSink out(text);
+    auto before = segments_.find_list_revision("ann");
+    auto page =
+        segments_.print_segments("ann", query, out, [](TextSink& o, std::string_view key) { o += key; });
+    out.end();
+    EXPECT_EQ(page.revision, before);
+    EXPECT_EQ(segments_.find_list_revision("ann"), before) << "reading changes nothing";
+    return std::pair(text + std::to_string(page.total_count), page.revision);
+  };
+  auto last = print();
+  std::set<std::int64_t> given;
+  auto check = [&](const char* verb, bool is_shown, auto&& change) {
+    change();
+    auto now = print();
+    EXPECT_EQ(now.first != last.first, is_shown) << verb;
+    if (now.second) {
+      if (is_shown) {
+        EXPECT_TRUE(given.insert(*now.second).second) << verb;
+      }
+      EXPECT_GE(*now.second, *last.second) << verb;
+    }
+    last = std::move(now);
+  };
+  Segment one = make_segment("v1", 1), two = make_segment("v1", 2);
+  const std::string id = one.segment_id, at = format_time(1'790'000'001'000);
+  check("create", true, [&] { segments_.create_segment(one); });
+  check("create again", false, [&] { segments_.create_segment(one); });
+  check("create later", true, [&] { segments_.create_segment_later(make_segment("v2", 1), {}).wait(); });
+  check("media, new", true, [&] { segments_.put_segment_from_media(two); });
+  check("media, the same", false, [&] { segments_.put_segment_from_media(two); });
+  two.duration = 99;
+  check("media, replaced", true, [&] { segments_.put_segment_from_media(two); });
+  two.segment_type = SegmentType::audio;
+  check("media, another type", true, [&] { segments_.put_segment_from_media(two); });
+  auto entitle = [](const char* title) { return [title](Segment& s) { s.title = title; }; };
+  check("update", true, [&] { segments_.update_segment(id, "ann", {}, entitle("a"), at); });
+  check("update later", true,
+        [&] { segments_.update_segment_later(id, "ann", {}, entitle("b"), at).wait(); });
+  check("update, refused", false,
+        [&] { EXPECT_THROW(segments_.update_segment(id, "ann", 77, entitle("c"), at), Error); });
+  check("update, broken off", false, [&] {
+    EXPECT_THROW(segments_.update_segment(
+                     id, "ann", {}, [](Segment&) { throw Error(ErrorKind::invalid, "No."); }, at),
+                 Error);
+  });
+  check("download", true, [&] { segments_.count_download(id, "ann", at); });
+  auto post = make_post(SocialMediaPlatform::tiktok, "1");
+  post.post_url.reset();
+  check("link", true, [&] { segments_.link_post(id, "ann", post); });
+  check("link again", false, [&] { segments_.link_post(id, "ann", post); });
+  post.post_url = "https://example.com/1";
+  check("link, with its address", true, [&] { segments_.link_post(id, "ann", post); });
+  MetricsReading reading;
+  reading.views = 5;
+  reading.read_at = format_time(1'790'000'002'000);
+  auto read = [&] { segments_.add_reading(id, SocialMediaPlatform::tiktok, "1", reading); };
+  check("reading", true, read);
+  reading.views = 4;
+  reading.read_at = format_time(1'790'000'001'500);
+  check("reading, an older one", false, read);
+  check("put off", false, [&] {
+    auto due = segments_.list_due_posts(2'000'000'000'000, 10);
+    segments_.put_off_posts(due, 2'000'000'000'000);
+  });
+  check("unlink", true, [&] { segments_.unlink_posts(id, "ann", SocialMediaPlatform::tiktok, {}); });
+  check("another user's", false, [&] { segments_.create_segment(make_segment("b1", 1, "bob")); });
+  SegmentRecord record;
+  record.segment = one;
+  record.segment.title = "Moved";
+  check("archive, put", true, [&] { stores_->archive().put_records(std::vector<Record>{record}); });
+  check("archive, removed", true, [&] { stores_->archive().remove_records(std::vector<Record>{record}); });
+  check("archive, put anew", true, [&] { stores_->archive().put_records(std::vector<Record>{record}); });
+  check("remove", true, [&] { segments_.remove_segment(id, "ann", {}); });
+  check("remove again", false, [&] { segments_.remove_segment(id, "ann", {}); });
+  check("a video", false, [&] { videos_.create_video(make_video("v3")); });
+  check("a video removed", false, [&] { videos_.remove_video("v3"); });
 }
 
 TEST_P(SegmentListContract, CountsExactlyAfterEveryKindOfChange) {

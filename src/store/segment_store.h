@@ -15,6 +15,7 @@
 #include "model/analytics.h"
 #include "model/segment.h"
 #include "model/segment_query.h"
+#include "store/segment_printing.h"
 
 namespace segments {
 
@@ -82,6 +83,14 @@ class SegmentStore {
 
   // The user's segments; total_count is exact, and a page costs what the page holds wherever no filter is given.
   virtual SegmentPage list_segments(std::string_view user_id, const SegmentQuery&) = 0;
+  // The same as JSON: the records go into `out` as print_segment() would write them, with commas between.
+  virtual PrintedPage print_segments(std::string_view user_id, const SegmentQuery& query, TextSink& out,
+                                     const PrintThumbnail& print_thumbnail) {
+    return print_page(out, list_segments(user_id, query), print_thumbnail);
+  }
+  // A number that is another one after every change of what the user's lists show, whoever made it; a page that
+  // was printed at it (PrintedPage::revision) is what would be printed now. std::nullopt: this store keeps none.
+  virtual std::optional<std::int64_t> find_list_revision(std::string_view /*user_id*/) { return std::nullopt; }
   // All segments of a video that belong to the user ("" for any user), by number, then id.
   virtual std::vector<Segment> list_video_segments(std::string_view video_id, std::string_view user_id,
                                                    std::optional<SegmentType>) = 0;
