@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/events.h"
+#include "base/batch.h"
 #include "base/log.h"
 #include "describe/encode.h"
 #include "model/video.h"
@@ -18,6 +19,8 @@ namespace {
 using Bytes = std::shared_ptr<const std::string>;
 
 constexpr std::size_t page_size = 256;
+// The first of many streams are not to wait until the last has its event queued.
+constexpr std::size_t sent_together = 512;
 // A reader that keeps up takes a page of a replay in far less; one that does not is cut off by its stream and
 // resumes.
 constexpr auto replay_pause = std::chrono::milliseconds(20);
@@ -97,6 +100,7 @@ class EventHub::Core : public std::enable_shared_from_this<EventHub::Core> {
   using Place = std::list<Subscriber>::iterator;
 
   void run() {
+    Batch sent([] {});  // ends with hand_over()
     std::unique_lock lock(mutex_);
     while (!is_stopping_) {
       auto is_wanted = [&] {
@@ -111,6 +115,7 @@ class EventHub::Core : public std::enable_shared_from_this<EventHub::Core> {
       bool has_new_events = std::exchange(has_new_events_, false);
       lock.unlock();
       work(arrivals, departures, has_new_events);
+      hand_over();  // and let go of what it read
       lock.lock();
     }
     lock.unlock();
@@ -150,6 +155,13 @@ class EventHub::Core : public std::enable_shared_from_this<EventHub::Core> {
       log_error("events.stream_failed", {{"detail", error.what()}});
       stream->close();
     }
+    hand_over();
+  }
+
+  // What was sent up to here goes out.
+  void hand_over() {
+    sent_since_ = 0;
+    Batch::of_this_thread()->end();
   }
 
   void read_again() {
@@ -165,6 +177,7 @@ class EventHub::Core : public std::enable_shared_from_this<EventHub::Core> {
         dispatch(event);
         position_ = event.id;
       }
+      hand_over();  // the next read may take its time
       if (events.size() < page_size) return;
     }
   }
@@ -174,9 +187,8 @@ class EventHub::Core : public std::enable_shared_from_this<EventHub::Core> {
     auto send_all = [&](const std::unordered_multimap<std::string, Place>& index, const std::string& key,
                         bool is_job) {
       auto [from, to] = index.equal_range(key);
-      std::vector<Place> places;  // sending may end a subscription
-      for (; from != to; ++from) places.push_back(from->second);
-      for (auto place : places) {
+      while (from != to) {
+        auto place = (from++)->second;  // sending may end a subscription, and that entry with it
         if (place->is_replaying || place->seen >= event.id) continue;
         Bytes& bytes = is_job ? as_progress : own_name;
         if (!bytes) bytes = bytes_of(event, is_job);
@@ -191,6 +203,7 @@ class EventHub::Core : public std::enable_shared_from_this<EventHub::Core> {
   void send(Place place, const Event& event, Bytes bytes) {
     place->seen = event.id;
     sent_.add();
+    if (++sent_since_ >= sent_together) hand_over();
     bool is_open = place->stream->send(std::move(bytes));
     bool is_over = place->wants.job_id && is_final_event(event);
     if (is_over) place->stream->close();
@@ -322,6 +335,7 @@ class EventHub::Core : public std::enable_shared_from_this<EventHub::Core> {
   std::unordered_map<std::int64_t, Place> by_number_;
   std::unordered_multimap<std::string, Place> by_user_, by_job_;
   std::vector<Place> replaying_;
+  std::size_t sent_since_ = 0;
   std::int64_t position_ = 0;  // everything up to here went to those who are live
   std::thread thread_;
 };

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/batch.h"
 #include "base/log.h"
 
 namespace segments::http {
@@ -36,12 +37,36 @@ void EventConnection::start() {
   if (loop_.shared.stopping) close();
 }
 
-// The loop is told while the lock is held: finish() takes the lock too, so nobody reaches for a loop that has
-// ended.
+// Whom a thread has sent something to; their loops are told when its batch ends. A loop that was told at once
+// would write to the first, find nothing more and fall asleep again before the second is queued: it would be
+// woken for nearly every one.
+struct EventConnection::Woken {
+  Woken() = default;
+  ~Woken() {
+    for (const auto& stream : streams) stream->wake_loop();
+  }
+  Woken(const Woken&) = delete;
+  Woken& operator=(const Woken&) = delete;
+
+  std::vector<std::shared_ptr<EventConnection>> streams;
+};
+
 void EventConnection::wake() {
   if (woken_) return;
   woken_ = true;
-  loop_.wake(shared_from_this());
+  auto* batch = Batch::of_this_thread();
+  if (!batch) return loop_.wake(shared_from_this());
+  static const char owner = 0;
+  auto& kept = batch->kept_for(&owner);
+  if (!kept) kept = std::make_shared<Woken>();
+  static_cast<Woken*>(kept.get())->streams.push_back(shared_from_this());
+}
+
+// The loop is told while the lock is held, here as above: finish() takes the lock too, so nobody reaches for
+// a loop that has ended.
+void EventConnection::wake_loop() {
+  std::lock_guard lock(mutex_);
+  if (!closed_) loop_.wake(shared_from_this());
 }
 
 bool EventConnection::send(std::shared_ptr<const std::string> event) {

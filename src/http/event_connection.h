@@ -38,7 +38,9 @@ class EventConnection final : public EventStream,
   void read();
   bool take_queued();
   bool write_some();
+  struct Woken;
   void wake();  // with the mutex held
+  void wake_loop();
   void wait_until_writable();
   void finish();
 

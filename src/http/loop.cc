@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "base/batch.h"
+#include "base/processor.h"
 #include "http/connection.h"
 #include "http/event_connection.h"
 #include "http/loop_watcher.h"
@@ -57,6 +58,7 @@ void Loop::run() {
   sigemptyset(&set);
   sigaddset(&set, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ask_for_short_turns();
   // Behind what is ready now: the busier the thread, the more of it shares a read transaction, and the more
   // lines leave together.
   Batch batch([this, &batch] { asio::post(context, [&batch] { batch.end(); }); });

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/batch.h"
 #include "http/event_stream.h"
 #include "http/test_client.h"
 
@@ -191,6 +192,47 @@ TEST(EventStreams, OutliveTheServerHarmlessly) {
   EXPECT_EQ(hub.closed, 1);
   done = true;
   publisher.join();
+  EXPECT_FALSE(hub.all()[0]->send(event_bytes("x")));
+}
+
+TEST(EventStreams, AThreadWithABatchWakesThemAtItsEnd) {
+  Hub hub;
+  TestServer server({stream_route(hub)});
+  std::vector<Client> clients;
+  for (int i = 0; i < 100; ++i) clients.emplace_back(server.client()).send(get("/events"));
+  for (auto& client : clients) client.read_until("first\n\n");
+  ASSERT_TRUE(eventually([&] { return hub.all().size() == 100; }));
+  Batch batch([] {});
+  for (int round = 0; round < 20; ++round) {
+    hub.publish(event_bytes("data: one\n\n"));
+    hub.publish(event_bytes("data: other\n\n"));
+    batch.end();
+    for (auto& client : clients) {
+      ASSERT_EQ(client.read_until("\n\n"), "data: one\n\n");
+      ASSERT_EQ(client.read_until("\n\n"), "data: other\n\n");
+    }
+  }
+  // Some have gone when it ends.
+  hub.publish(event_bytes("data: last\n\n"));
+  for (int i = 0; i < 50; ++i) clients[static_cast<std::size_t>(i)].close();
+  EXPECT_TRUE(eventually([&] { return hub.closed == 50; }));
+  batch.end();
+  for (int i = 50; i < 100; ++i)
+    EXPECT_EQ(clients[static_cast<std::size_t>(i)].read_until("\n\n"), "data: last\n\n");
+}
+
+TEST(EventStreams, ABatchMayEndAfterTheServer) {
+  Hub hub;
+  auto server = std::make_unique<TestServer>(std::vector<RouteHandler>{stream_route(hub)});
+  auto client = server->client();
+  client.send(get("/events"));
+  client.read_until("first\n\n");
+  std::thread([&] {
+    Batch batch([] {});
+    hub.publish(event_bytes("data: x\n\n"));
+    std::thread([&] { server.reset(); }).join();
+    EXPECT_EQ(hub.closed, 1);
+  }).join();
   EXPECT_FALSE(hub.all()[0]->send(event_bytes("x")));
 }
 
