@@ -1,12 +1,13 @@
 """The lines of the table that are about requests for segments, on SQLite."""
+import concurrent.futures
 import json
 import subprocess
-import threading
 import time
 
 from servers import Nginx, drive, middle, ratios, side_by_side, spread
 
 JSON = {"Content-Type": "application/json"}
+INSERTS = 5_000  # a second, beside which latency is measured
 
 
 def get_line(table, library, peers, folder, ids):
@@ -102,32 +103,37 @@ def counter(library, user, id):
 
 def latency_lines(table, library, ids, highest, folder):
     gets = library.requests("gets.jsonl", [(user, f"/api/segments/{id}") for user, id in ids])
-    alone = drive(library.server, gets, seconds=10, rate=highest / 2)
-    table.row(f"latency of GET by id at {highest / 2:,.0f}/s, open loop", latency(alone), "", "", "p99 2 ms, p99.9 10 ms")
-    busy = threading.Event()
+    nginx = Nginx(folder / "nginx-latency", library.server.fetch(f"/api/segments/{ids[0][1]}", library.headers(ids[0][0]))).start()
+    runs, rate = {"ours": (library.server, gets), "nginx": (nginx, library.requests("same.jsonl", [(0, "/same")]))}, highest / 2
+    try:
+        told = side_by_side(runs, rate=rate)
+        table.row(f"latency of GET by id at {rate:,.0f}/s, open loop", latency(told["ours"]), f"nginx: {latency(told['nginx'])}", "", "p99 2 ms, p99.9 10 ms")
+        rows, told, copies = library.made, {}, 0
+        for name, seconds in (("ours", rows / INSERTS), ("nginx", 20)):
+            with concurrent.futures.ThreadPoolExecutor() as others:
+                inserting = others.submit(drive, library.server, library.creations(list(range(1, 10))), seconds=seconds, rate=INSERTS, warm=0)
+                copying = others.submit(back_up_until, inserting, folder)
+                told[name] = drive(*runs[name], seconds=max(1, seconds - 1), rate=rate)
+                inserting.result()
+                copies += copying.result()
+        table.row(f"the same while {rows:,} rows come at {INSERTS:,}/s and a backup runs", latency([told["ours"]]), f"nginx, our inserts and backup beside it: {latency([told['nginx']])}",
+                  f"{copies} backups made meanwhile", "p99 2 ms, p99.9 10 ms")
+    finally:
+        nginx.stop()
 
-    def insert():
-        while not busy.is_set():
-            drive(library.server, library.creations(list(range(1, 10))), seconds=5, connections=8, warm=0)
 
-    def back_up():
-        while not busy.is_set():
-            subprocess.run(["sqlite3", str(folder / "data/segments.db"), f".backup '{folder}/copy.db'"], check=True)
-
-    others = [threading.Thread(target=f) for f in (insert, back_up)]
-    made = sum(library.count(user) for user in range(10))
-    for other in others:
-        other.start()
-    beside = drive(library.server, gets, seconds=20, rate=highest / 4)
-    busy.set()
-    for other in others:
-        other.join()
-    made = sum(library.count(user) for user in range(10)) - made
-    table.row(f"the same at {highest / 4:,.0f}/s while {made:,} rows come and a backup runs", latency(beside), "three programs on two cores: the load's own waiting is in it", "", "p99 2 ms, p99.9 10 ms")
+def back_up_until(ended, folder):
+    """One backup after the other, as docs/operations.md makes them; how many were made."""
+    made = 0
+    while not ended.done():
+        subprocess.run(["nice", "-n", "19", "sqlite3", str(folder / "data/segments.db"), "BEGIN", "SELECT count(*) FROM sqlite_master", f".backup '{folder}/copy.db'"],
+                       check=True, stdout=subprocess.DEVNULL)
+        made += 1
+    return made
 
 
 def latency(told):
-    return f"p50 {told['p50'] / 1000:.2f}, p99 {told['p99'] / 1000:.2f}, p99.9 {told['p999'] / 1000:.2f} ms"
+    return ", ".join(f"{name} {middle([one[member] for one in told]) / 1000:.2f}" for name, member in (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"))) + " ms"
 
 
 def cpu(told, name):
