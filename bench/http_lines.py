@@ -25,55 +25,6 @@ def get_line(table, library, peers, folder, ids):
     return middle([one["rate"] for one in told["ours"]])
 
 
-def list_lines(table, library, peers):
-    first = library.requests("list.jsonl", [(0, "/api/segments?limit=100")])
-    count = library.count(0)
-    drive(library.server, first, seconds=1)
-    for name, peer in peers.items():
-        told = side_by_side({"ours": (library.server, first), name: (peer, first)}, rounds=3, seconds=3, connections=16)
-        table.row(f"GET /api/segments?limit=100, a user with {count:,}", ours(told), f"{name} {cpu(told, name)}", spread(ratios(told, name, "ours")) + " × less", "25 × less")
-    for what, of in (("another order or page", [*orders(library, count)]), ("a filter, asked again", [*filters(library)])):
-        slowest = {}
-        for path in of:
-            library.server.fetch(path, library.headers(0))
-            library.wait_quiet()
-            one = library.requests("one.jsonl", [(0, path)])
-            told = side_by_side({"first": (library.server, first), "other": (library.server, one)}, rounds=3, seconds=1, connections=16)
-            slowest[path] = middle(ratios(told, "other", "first"))
-        path = max(slowest, key=slowest.get)
-        table.row(f"{what}: the dearest of {len(of)}", f"{slowest[path]:.2f} × the first page", path, "", "2 ×")
-    took = {path: first_asked(library, path) for path in filters(library)}
-    path = max(took, key=took.get)
-    table.row(f"a filter, asked first since a change: the slowest of {len(took)}", f"{took[path] * 1000:.1f} ms", path, "", "10 ms")
-
-
-def orders(library, count):
-    for by in ("created_at", "duration", "file_size", "name", "title", "filename", "download_count", "segment_number"):
-        for way in ("asc", "desc"):
-            yield f"/api/segments?limit=100&sort_by={by}&order={way}"
-    yield f"/api/segments?limit=100&offset={count // 2}"
-    page = json.loads(library.server.fetch(f"/api/segments?limit=100&sort_by=duration&offset={count // 2}", library.headers(0)))
-    yield f"/api/segments?limit=100&sort_by=duration&cursor={page['next_cursor']}"
-
-
-def filters(library):
-    for text in ("min_duration=59", "max_duration=30&min_duration=20", "min_downloads=1", "tags=walk", "tags=walk,morning", "has_social_media=true", "platform=tiktok",
-                 "search=clip%2012", "search=nothing%20in", "segment_type=processed", "created_after=2026-01-01T00:00:00Z"):
-        yield f"/api/segments?limit=100&{text}"
-
-
-def first_asked(library, path, times=5):
-    """Seconds until the answer, each time after a change of one of the user's segments; the median."""
-    took = []
-    one = json.loads(library.server.fetch("/api/segments?limit=1", library.headers(0)))["segments"][0]["segment_id"]
-    for number in range(times):
-        library.server.fetch(f"/api/segments/{one}", {**library.headers(0), **JSON}, "PUT", json.dumps({"title": f"Changed {number}"}))
-        began = time.monotonic()
-        library.server.fetch(path, library.headers(0))
-        took.append(time.monotonic() - began)
-    return middle(took)
-
-
 def write_lines(table, library, peers, ids):
     """Creations were measured while the library was filled, too; here beside Python."""
     for name, peer in peers.items():

@@ -43,10 +43,10 @@ class Library:
         self.made = sum(self.count(user) for user in range(USERS))
         return self.made
 
-    def fill(self, wanted):
-        """What each turn of some seconds told. The first user gets LARGE of them, or a tenth."""
+    def fill(self, wanted, first=None):
+        """What each turn of some seconds told. The first user gets `first` of them, or LARGE, or a tenth."""
         told = []
-        large = min(LARGE, wanted // USERS)
+        large = first or min(LARGE, wanted // USERS)
         while self.count(0) < large:
             missing = large - self.count(0)
             if missing > 500:

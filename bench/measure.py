@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the table of bench/README.md, measured in this run. usage: measure.py [--segments N] [--only LINES] [--keep]
+"""Prints the table of bench/README.md, measured in this run. usage: measure.py [--segments N] [--first-user N] [--only LINES] [--keep]
 LINES: of start, memory, get, list, write, latency, streams, probe, cutting, files, cloud, growth; all without."""
 import argparse
 import os
@@ -12,6 +12,7 @@ import tempfile
 import time
 
 import http_lines
+import list_lines
 import media_lines
 import stream_lines
 from cloud_lines import cloud_lines
@@ -65,6 +66,7 @@ def peers_of(folder):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--segments", type=int, default=1_000_000)
+    parser.add_argument("--first-user", type=int, help="segments of the user whose lists are measured; a tenth of all, 100,000 at most, where it is left out")
     parser.add_argument("--streams", type=int, default=10_000)
     parser.add_argument("--only", default=",".join(LINES))
     parser.add_argument("--keep", action="store_true", help="leave the folder, say where it is")
@@ -80,7 +82,7 @@ def main():
             server = Ours(folder / "ours").start()
             running.append(server)
             library = Library(server, folder / "ours")
-            told = library.fill(options.segments)
+            told = library.fill(options.segments, options.first_user)
             if told:
                 table.row(f"POST /api/segments while the store grows to {library.made:,}", f"{told[0]['rate']:,.0f}/s, {told[0]['cpu']:.1f} µs at first",
                           f"{told[-1]['rate']:,.0f}/s, {told[-1]['cpu']:.1f} µs in the last five seconds", "", "30,000/s")
@@ -91,7 +93,7 @@ def main():
             if "get" in wanted or "latency" in wanted:
                 highest = http_lines.get_line(table, library, peers, folder, ids)
             if "list" in wanted:
-                http_lines.list_lines(table, library, peers)
+                list_lines.list_lines(table, library, peers)
             if "write" in wanted:
                 http_lines.write_lines(table, library, peers, ids)
             for peer in peers.values():
