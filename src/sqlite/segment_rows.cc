@@ -67,9 +67,10 @@ std::optional<std::int64_t> insert_row(Connection& connection, std::int64_t user
       "\"filename_key\", " +
       column_names<Segment>() + ") VALUES (" + placeholders(6 + column_count<Segment>()) +
       ") ON CONFLICT (\"segment_id\") DO NOTHING";
-  const std::string name_key = sort_key_of(segment, SegmentOrder::name);
-  const std::string title_key = sort_key_of(segment, SegmentOrder::title);
   const std::string filename_key = sort_key_of(segment, SegmentOrder::filename);
+  // The filename is the name, where there is one.
+  const std::string name_key = filename_key.empty() ? sort_key_of(segment, SegmentOrder::name) : filename_key;
+  const std::string title_key = sort_key_of(segment, SegmentOrder::title);
   auto insert = connection.prepare(sql);
   insert.with(user_ref, version, platforms_of(segment), name_key, title_key, filename_key);
   bind_columns(insert, 7, segment);
