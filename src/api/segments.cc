@@ -237,23 +237,28 @@ Response remove_segment(const Request& request, Services& services) {
 }
 
 Response download_segment(const Request& request, Services& services) {
-  int expires_in = expires_in_of(request);
-  auto stored = require_segment(request, services);
-  check_may_read_media(request, stored.segment, services);
-  auto show = [&request, &services, expires_in](const Segment& segment, std::int64_t count) {
+  auto show = [&request, &services, expires_in = expires_in_of(request)](const Segment& segment) {
     auto address = readable_url(request, services, segment.s3_key, expires_in,
                                 attachment(filename_of(segment)), segment.content_type);
-    return address_response(encode(
-        DownloadAddress{segment.segment_id, std::move(address.url), count, format_time(address.expires)}));
+    return address_response(encode(DownloadAddress{segment.segment_id, std::move(address.url),
+                                                   segment.download_count, format_time(address.expires)}));
+  };
+  auto check = [&request, &services](const Segment& segment) {
+    check_may_read_media(request, segment, services);
   };
   // HEAD asks what a GET would say, and changes nothing.
-  if (request.method == "HEAD") return show(stored.segment, stored.segment.download_count);
-  auto counting = services.segments.count_download_later(stored.segment.segment_id,
-                                                         std::string(owner_of(request)), now_text());
-  return later_response(std::move(counting).then(
-      [show, segment = std::move(stored.segment)](std::optional<std::int64_t> count) {
-        if (!count) throw not_found("segment", segment.segment_id);
-        return show(segment, *count);
+  if (request.method == "HEAD") {
+    auto stored = require_segment(request, services);
+    check(stored.segment);
+    return show(stored.segment);
+  }
+  std::string id(path_id(request, "segment_id", "segment"));
+  auto counting =
+      services.segments.count_download_later(id, std::string(owner_of(request)), now_text(), check);
+  return later_response(
+      std::move(counting).then([show, id = std::move(id)](const std::optional<Segment>& segment) {
+        if (!segment) throw not_found("segment", id);
+        return show(*segment);
       }));
 }
 

@@ -23,17 +23,31 @@ void take_sync(const std::string& user, Api& api) {
                 {}, wait);
 }
 
-std::string queue_sync(const Segment& segment, SocialMediaPlatform platform, Services& services) {
+NewTask make_sync_task(const Segment& segment, SocialMediaPlatform platform) {
   std::string arguments = "{\"segment_id\":";
   encode(arguments, segment.segment_id);
   arguments += ",\"platform\":";
   encode(arguments, platform);
   arguments += '}';
-  std::string id =
-      services.queue.enqueue(make_task(sync_metrics_task, std::move(arguments), segment.user_id));
+  return make_task(sync_metrics_task, std::move(arguments), segment.user_id);
+}
+
+void note_queued(const Segment& segment, SocialMediaPlatform platform, std::string_view task_id) {
   log_info("social.sync_queued",
-           {{"segment_id", segment.segment_id}, {"platform", name_of(platform)}, {"task_id", id}});
-  return id;
+           {{"segment_id", segment.segment_id}, {"platform", name_of(platform)}, {"task_id", task_id}});
+}
+
+// The answer once the sync is queued, which it names.
+Response queued_response(VersionedSegment&& stored, SocialMediaPlatform platform, const Request& request,
+                         Services& services) {
+  auto queueing = services.queue.enqueue_later(make_sync_task(stored.segment, platform));
+  return later_response(std::move(queueing).then(
+      [&request, &services, platform, stored = std::move(stored)](const std::string& task_id) {
+        note_queued(stored.segment, platform, task_id);
+        Response response = segment_response(stored, request, services);
+        response.set("X-Task-Id", task_id);
+        return response;
+      }));
 }
 
 // What a platform's refusal means to who waits: the post is linked already, so nothing of the answer hides
@@ -50,7 +64,8 @@ std::optional<Response> sync_now(const Segment& segment, const SocialMediaUsage&
     throw Error(ErrorKind::conflict, "The post is linked, but " + name + " has no such post.");
   if (error->kind() == ErrorKind::forbidden)
     throw Error(ErrorKind::conflict, "The post is linked, but " + name + " does not let us read it.");
-  const std::string task_id = queue_sync(segment, usage.platform, services);
+  const std::string task_id = services.queue.enqueue(make_sync_task(segment, usage.platform));
+  note_queued(segment, usage.platform, task_id);
   Error refusal(
       ErrorKind::unavailable,
       "The post is linked, but " + name + " cannot be read now; task " + task_id + " goes on trying.", {},
@@ -86,6 +101,26 @@ std::vector<SocialMediaUsage> posts_on(const Segment& segment, SocialMediaPlatfo
   for (const auto& usage : segment.social_media_usage)
     if (usage.platform == platform && usage.post_id) posts.push_back(usage);
   return posts;
+}
+
+// The answer after these posts were read.
+Response synced_response(const Segment& segment, const std::vector<SocialMediaUsage>& posts,
+                         const Request& request, Services& services) {
+  for (const auto& usage : posts)
+    if (auto refusal = sync_now(segment, usage, request, services)) return std::move(*refusal);
+  return segment_response(require_segment(request, services), request, services);
+}
+
+// Without a post: those that are linked are synced.
+Response sync_linked(SocialMediaPlatform platform, bool waits, const Request& request, Api& api) {
+  auto stored = require_segment(request, api.services);
+  auto posts = posts_on(stored.segment, platform);
+  std::erase_if(posts, [](const auto& usage) { return !may_be_post_id(*usage.post_id); });
+  if (posts.empty())
+    throw invalid_input({{"/post_id", "required", "One of \"post_id\" and \"post_url\" is required."}});
+  take_sync(stored.segment.user_id, api);
+  if (waits) return synced_response(stored.segment, posts, request, api.services);
+  return queued_response(std::move(stored), platform, request, api.services);
 }
 
 // Where the counts of the platform's posts are read; std::nullopt where it is not set up.
@@ -138,46 +173,42 @@ std::optional<Post> resolve_post(SocialMediaPlatform platform, const std::option
   return post;
 }
 
+bool waits_for_counts(const Request& request) {
+  return std::ranges::any_of(request.query, [](const auto& parameter) { return parameter.first == "wait"; });
+}
+
+// The post is durable before its sync is queued. Should the program be killed between, the post is due since
+// it was linked, and beat finds it.
 Response link_post(const Request& request, Api& api) {
   Services& services = api.services;
-  auto query = read_query<LinkQuery>(request);
+  const bool waits = read_query<LinkQuery>(request).wait.value_or(false);
   auto body = read_body<LinkPost>(request);
   user_for(request, body.user_id);
   auto post = resolve_post(body.platform, body.post_id, body.post_url, "");
-  auto stored = require_segment(request, services);
-  auto posts = posts_on(stored.segment, body.platform);
-  std::erase_if(posts, [](const auto& usage) { return !may_be_post_id(*usage.post_id); });
-  if (!post && posts.empty())
-    throw invalid_input({{"/post_id", "required", "One of \"post_id\" and \"post_url\" is required."}});
+  if (!post) return sync_linked(body.platform, waits, request, api);
+  std::string id(path_id(request, "segment_id", "segment"));
   SocialMediaUsage wanted;
-  if (post) {
-    wanted.platform = body.platform;
-    wanted.post_id = post->post_id;
-    if (!post->post_url.empty()) wanted.post_url = post->post_url;
-    wanted.posted_at = canonical_time(body.posted_at);
-    set_unread(wanted, source_of(body.platform, services));
-    check_room_for_post(stored.segment, wanted, body.post_url ? "/post_url" : "/post_id");
-  }
-  take_sync(stored.segment.user_id, api);
-
-  const std::string id = stored.segment.segment_id;
-  if (post) {
-    if (services.segments.link_post(id, owner_of(request), wanted) == LinkOutcome::absent)
-      throw not_found("segment", id);
-    stored = require_segment(request, services);
-    posts = posts_on(stored.segment, body.platform);
-    std::erase_if(posts, [&](const auto& usage) { return usage.post_id != wanted.post_id; });
-  }
-  std::string task_id;
-  if (query.wait.value_or(false)) {
-    for (const auto& usage : posts)
-      if (auto refusal = sync_now(stored.segment, usage, request, services)) return std::move(*refusal);
-  } else {
-    task_id = queue_sync(stored.segment, body.platform, services);
-  }
-  Response response = segment_response(require_segment(request, services), request, services);
-  if (!task_id.empty()) response.set("X-Task-Id", task_id);
-  return response;
+  wanted.platform = body.platform;
+  wanted.post_id = post->post_id;
+  if (!post->post_url.empty()) wanted.post_url = post->post_url;
+  wanted.posted_at = canonical_time(body.posted_at);
+  set_unread(wanted, source_of(body.platform, services));
+  auto check = [&api, wanted, pointer = body.post_url ? "/post_url" : "/post_id",
+                is_counted = false](const Segment& segment) mutable {
+    check_room_for_post(segment, wanted, pointer);
+    if (!is_counted) take_sync(segment.user_id, api);
+    is_counted = true;
+  };
+  auto linking =
+      services.segments.link_post_later(id, std::string(owner_of(request)), wanted, std::move(check));
+  return later_response(std::move(linking).then(
+      [&request, &services, waits, id = std::move(id), wanted = std::move(wanted)](LinkedPost&& linked) {
+        if (linked.outcome == LinkOutcome::absent) throw not_found("segment", id);
+        if (!waits) return queued_response(std::move(linked.segment), wanted.platform, request, services);
+        auto posts = posts_on(linked.segment.segment, wanted.platform);
+        std::erase_if(posts, [&](const auto& usage) { return usage.post_id != wanted.post_id; });
+        return synced_response(linked.segment.segment, posts, request, services);
+      }));
 }
 
 Response report_usage(const Request& request, Api& api) {

@@ -15,6 +15,7 @@
 namespace segments {
 
 Response link_post(const Request&, Api&);     // POST /api/segments/{segment_id}/social-media
+bool waits_for_counts(const Request&);        // whether that link may wait for a platform
 Response report_usage(const Request&, Api&);  // POST /api/segments/{segment_id}/social-media-usage
 Response unlink_posts(const Request&,
                       Services&);  // DELETE /api/segments/{segment_id}/social-media/{platform}

@@ -34,6 +34,15 @@ std::string path_of_post(Terms& terms, std::string_view key) {
 
 constexpr std::size_t most_in_batch = 25;
 
+// As it was read, but for what was written since.
+VersionedSegment with_posts(const StoredSegment& stored, std::vector<SocialMediaUsage>&& posts,
+                            const std::string& updated_at) {
+  VersionedSegment changed{stored.segment, stored.version};
+  changed.segment.social_media_usage = std::move(posts);
+  changed.segment.updated_at = updated_at;
+  return changed;
+}
+
 }  // namespace
 
 struct DynamoSegmentStore::Part {
@@ -68,9 +77,9 @@ Written DynamoSegmentStore::write_part(const StoredSegment& stored, Part&& part,
   return written;
 }
 
-std::optional<LinkOutcome> DynamoSegmentStore::link(const StoredSegment& stored,
-                                                    const SocialMediaUsage& usage,
-                                                    const std::string& link_id) {
+std::optional<VersionedSegment> DynamoSegmentStore::link(const StoredSegment& stored,
+                                                         const SocialMediaUsage& usage,
+                                                         const std::string& link_id) {
   auto usages = usages_of(stored);
   usages.push_back(usage);
   Part part;
@@ -80,17 +89,18 @@ std::optional<LinkOutcome> DynamoSegmentStore::link(const StoredSegment& stored,
   const auto path = path_of_post(part.terms, key);
   const StoredPost post{.usage = usage, .position = stored.next_position(), .link_id = link_id};
   part.changes.set(path, part.terms.value(attribute_of_post(post)));
-  part.changes.set(part.terms.name("updated_at"), part.terms.value(now_text()));
+  const auto updated_at = now_text();
+  part.changes.set(part.terms.name("updated_at"), part.terms.value(updated_at));
   part.condition += " AND attribute_not_exists(" + path + ")";
   auto written = write_part(stored, std::move(part), follow_posts(stored.followed, usages, now_ms()));
   if (!written.is_done) return std::nullopt;
   append(stored.segment, "segment.updated");
-  return LinkOutcome::linked;
+  return with_posts(stored, std::move(usages), updated_at);
 }
 
-// True when something was new.
-std::optional<bool> DynamoSegmentStore::fill_in(const StoredSegment& stored, const std::string& key,
-                                                const SocialMediaUsage& given) {
+std::optional<VersionedSegment> DynamoSegmentStore::fill_in(const StoredSegment& stored,
+                                                            const std::string& key,
+                                                            const SocialMediaUsage& given) {
   auto usages = usages_of(stored);
   auto post = std::ranges::find_if(usages, [&](const auto& usage) {
     return usage.platform == given.platform && usage.post_id == given.post_id;
@@ -110,32 +120,44 @@ std::optional<bool> DynamoSegmentStore::fill_in(const StoredSegment& stored, con
   };
   fill("post_url", post->post_url, given.post_url);
   fill("posted_at", post->posted_at, given.posted_at);
-  if (!is_new) return false;
-  part.changes.set(part.terms.name("updated_at"), part.terms.value(now_text()));
+  if (!is_new) return VersionedSegment{stored.segment, stored.version};
+  const auto updated_at = now_text();
+  part.changes.set(part.terms.name("updated_at"), part.terms.value(updated_at));
   auto written = write_part(stored, std::move(part), follow_posts(stored.followed, usages, now_ms()));
   if (!written.is_done) return std::nullopt;
   append(stored.segment, "segment.updated");
-  return true;
+  return with_posts(stored, std::move(usages), updated_at);
 }
 
-LinkOutcome DynamoSegmentStore::link_post(std::string_view segment_id, std::string_view user_id,
-                                          const SocialMediaUsage& usage) {
+LinkedPost DynamoSegmentStore::link_checked(std::string_view segment_id, std::string_view user_id,
+                                            const SocialMediaUsage& usage, const SegmentCheck& check) {
   const std::string link_id = make_id();
   for (Contention contention;; contention.wait()) {
     auto stored = load_segment(table_, segment_id, user_id);
-    if (!stored) return LinkOutcome::absent;
+    if (!stored) return {};
+    if (check) check(stored->segment);
     auto key = find_post(*stored, usage.platform, usage.post_id);
     if (key.empty()) {
-      if (auto outcome = link(*stored, usage, link_id)) return *outcome;
+      if (auto linked = link(*stored, usage, link_id)) return {LinkOutcome::linked, std::move(*linked)};
       continue;
     }
     // Linked by us, in an attempt of which no answer came.
     if (stored->posts.at(key).link_id == link_id) {
       append(stored->segment, "segment.updated");
-      return LinkOutcome::linked;
+      return {LinkOutcome::linked, {std::move(stored->segment), stored->version}};
     }
-    if (fill_in(*stored, key, usage)) return LinkOutcome::already_linked;
+    if (auto filled = fill_in(*stored, key, usage)) return {LinkOutcome::already_linked, std::move(*filled)};
   }
+}
+
+LinkOutcome DynamoSegmentStore::link_post(std::string_view segment_id, std::string_view user_id,
+                                          const SocialMediaUsage& usage) {
+  return link_checked(segment_id, user_id, usage, nullptr).outcome;
+}
+
+Later<LinkedPost> DynamoSegmentStore::link_post_later(std::string segment_id, std::string user_id,
+                                                      SocialMediaUsage usage, SegmentCheck check) {
+  return Later(link_checked(segment_id, user_id, usage, check));
 }
 
 // False where somebody else was faster.

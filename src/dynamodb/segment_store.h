@@ -38,6 +38,8 @@ class DynamoSegmentStore : public SegmentStore {
                                              std::string_view at) override;
   LinkOutcome link_post(std::string_view segment_id, std::string_view user_id,
                         const SocialMediaUsage&) override;
+  Later<LinkedPost> link_post_later(std::string segment_id, std::string user_id, SocialMediaUsage,
+                                    SegmentCheck) override;
   std::int64_t unlink_posts(std::string_view segment_id, std::string_view user_id, SocialMediaPlatform,
                             std::optional<std::string_view> post_id) override;
   bool add_reading(std::string_view segment_id, SocialMediaPlatform, std::string_view post_id,
@@ -65,8 +67,12 @@ class DynamoSegmentStore : public SegmentStore {
   struct Part;
   Written write_part(const StoredSegment&, Part&&, const FollowedPosts&, std::optional<Item> further = {});
   // Steps of the verbs about posts: std::nullopt where somebody else was faster, and all is to be read again.
-  std::optional<LinkOutcome> link(const StoredSegment&, const SocialMediaUsage&, const std::string& link_id);
-  std::optional<bool> fill_in(const StoredSegment&, const std::string& key, const SocialMediaUsage& given);
+  std::optional<VersionedSegment> link(const StoredSegment&, const SocialMediaUsage&,
+                                       const std::string& link_id);
+  std::optional<VersionedSegment> fill_in(const StoredSegment&, const std::string& key,
+                                          const SocialMediaUsage& given);
+  LinkedPost link_checked(std::string_view segment_id, std::string_view user_id, const SocialMediaUsage&,
+                          const SegmentCheck&);
   bool unlink(const StoredSegment&, std::span<const std::string> keys);
   bool put_reading(const StoredSegment&, const std::string& key, const MetricsReading&,
                    std::optional<Item> history);

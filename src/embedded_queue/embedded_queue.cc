@@ -48,10 +48,12 @@ TaskState state_of(Statement& row, Millis now) {
   return state;
 }
 
+// `id`: the task's own, or one that was made for it.
 void insert(Connection& connection, const std::string& id, const NewTask& task, Millis now) {
   // A final task is known for as long as its result is kept, whether or not a sweep has been by since.
-  connection.run("DELETE FROM task WHERE id = ? AND phase = 3 AND finished_at <= ?", id,
-                 now - results_kept_ms);
+  if (!task.id.empty())
+    connection.run("DELETE FROM task WHERE id = ? AND phase = 3 AND finished_at <= ?", id,
+                   now - results_kept_ms);
   connection.run(
       "INSERT INTO task (id, name, arguments, user_id, parent_id, priority, max_retries, time_limit_s,"
       " soft_time_limit_s, expires, phase, status, ready_at, created_at)"
@@ -80,6 +82,15 @@ std::string EmbeddedQueue::enqueue(const NewTask& task) {
   Millis now = clock_();
   database_->write([&](Connection& connection) { insert(connection, id, task, now); });
   return id;
+}
+
+Later<std::string> EmbeddedQueue::enqueue_later(NewTask task) {
+  std::string id = task.id.empty() ? make_id() : task.id;
+  return database_->write_later(
+      [id = std::move(id), task = std::move(task), now = clock_()](Connection& connection) {
+        insert(connection, id, task, now);
+        return id;
+      });
 }
 
 void EmbeddedQueue::enqueue_all(std::span<const NewTask> tasks) {

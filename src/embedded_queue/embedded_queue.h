@@ -30,6 +30,7 @@ class EmbeddedQueue : public TaskQueue {
   ~EmbeddedQueue() override;
 
   std::string enqueue(const NewTask&) override;
+  Later<std::string> enqueue_later(NewTask) override;
   void enqueue_all(std::span<const NewTask>) override;
   std::optional<TaskState> find_task(std::string_view task_id) override;
   bool revoke(std::string_view task_id) override;

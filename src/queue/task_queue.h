@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/later.h"
 #include "base/time.h"
 #include "describe/encode.h"
 
@@ -119,6 +120,11 @@ class TaskQueue {
 
   // Durable when it returns. The task's id. An id that is known is left alone, also a final one for 24 h.
   virtual std::string enqueue(const NewTask&) = 0;
+  // The same for who does not wait. Nothing begins before what it returns is begun; a queue that has no way without waiting
+  // does it on the thread that takes the id.
+  virtual Later<std::string> enqueue_later(NewTask task) {
+    return Later(std::move(task)).then([this](const NewTask& t) { return enqueue(t); }).for_who_may_wait();
+  }
   // All of them or, where it throws, none: one durable step however many they are.
   virtual void enqueue_all(std::span<const NewTask>) = 0;
   virtual std::optional<TaskState> find_task(std::string_view task_id) = 0;

@@ -43,6 +43,19 @@ TEST_P(TaskQueueContract, a_known_id_is_not_queued_again) {
   EXPECT_EQ(lease_ids(10), std::vector<std::string>{"one"});
 }
 
+TEST_P(TaskQueueContract, a_task_is_queued_later_once_that_is_begun) {
+  auto first = queue->enqueue_later({.id = "one", .name = "tasks.test", .user_id = "ada"});
+  EXPECT_FALSE(queue->find_task("one")) << "nothing has begun";
+  EXPECT_EQ(std::move(first).wait(), "one");
+  EXPECT_EQ(state_of("one").user_id, "ada");
+  EXPECT_EQ(queue->enqueue_later({.id = "one", .name = "tasks.other"}).wait(), "one");
+  EXPECT_EQ(state_of("one").name, "tasks.test");
+  auto made = queue->enqueue_later({.name = "tasks.test"}).wait();
+  EXPECT_EQ(made.size(), 26u);
+  EXPECT_EQ(state_of(made).status, TaskStatus::PENDING);
+  EXPECT_EQ(lease_ids(10).size(), 2u);
+}
+
 TEST_P(TaskQueueContract, many_are_queued_at_once_and_known_ones_left_alone) {
   enqueue("b", 2);
   std::vector<NewTask> tasks{{.id = "a", .name = "tasks.test", .priority = 5},

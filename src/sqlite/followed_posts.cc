@@ -112,6 +112,14 @@ void follow_posts(Connection& connection, const SegmentRow& row) {
   for (const auto& key : stale) unfollow_post(connection, row.segment_ref, key);
 }
 
+void follow_linked(Connection& connection, const SegmentRow& row, const SocialMediaUsage& usage,
+                   bool is_new) {
+  if (!is_followed(usage)) return;
+  const Millis now = now_ms();
+  auto since = is_new ? time_of(usage.posted_at) : find_since(connection, row.segment_ref, usage);
+  follow_post(connection, row.segment_ref, usage, since.value_or(now), now);
+}
+
 void follow_reading(Connection& connection, const SegmentRow& row, const SocialMediaUsage& usage,
                     Millis read_at) {
   if (!is_followed(usage)) {

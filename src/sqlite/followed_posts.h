@@ -13,8 +13,10 @@ namespace segments::sqlite {
 // A step of the schema: makes the table, and fills it from the segments that are there.
 void make_followed_posts(Connection&);
 
-// Makes the table say what the segment's posts are, after some were linked or unlinked.
+// Makes the table say what the segment's posts are, after any of them may have come or gone.
 void follow_posts(Connection&, const SegmentRow&);
+// The same after this one was linked, or more became known of it.
+void follow_linked(Connection&, const SegmentRow&, const SocialMediaUsage&, bool is_new);
 // After a reading of the post, taken at `read_at`.
 void follow_reading(Connection&, const SegmentRow&, const SocialMediaUsage&, Millis read_at);
 void unfollow_segment(Connection&, std::int64_t segment_ref);

@@ -27,10 +27,9 @@ void insert_reading(Connection& connection, std::int64_t segment_ref, SocialMedi
 }
 
 // Posts are what a listing filters by, and they belong to what its reader sees as the segment's state.
-void put_posts(Connection& connection, SegmentRow& row) {
+void put_posts(Connection& connection, SegmentRow& row, bool platforms_change) {
   row.segment.updated_at = now_text();
-  update_row(connection, row, {"social_media_usage", "updated_at"});
-  follow_posts(connection, row);
+  update_posts(connection, row, platforms_change);
   note_change(connection, row.user_ref, row.segment_ref);
   note_segment_event(connection, row, "segment.updated");
 }
@@ -43,24 +42,41 @@ bool fill_in(SocialMediaUsage& post, const SocialMediaUsage& given) {
   return is_new;
 }
 
+LinkedPost link_in(Connection& connection, std::string_view segment_id, std::string_view user_id,
+                   const SocialMediaUsage& usage, const SegmentCheck& check) {
+  auto row = find_row_of(connection, segment_id, user_id);
+  if (!row) return {};
+  if (check) check(row->segment);
+  auto& posts = row->segment.social_media_usage;
+  auto linked = std::ranges::find_if(posts, [&](const auto& post) {
+    return post.platform == usage.platform && post.post_id == usage.post_id;
+  });
+  const bool is_new = linked == posts.end();
+  const bool is_on_platform =
+      std::ranges::find(posts, usage.platform, &SocialMediaUsage::platform) != posts.end();
+  if (is_new) linked = posts.insert(posts.end(), usage);
+  if (is_new || fill_in(*linked, usage)) {
+    put_posts(connection, *row, !is_on_platform);
+    follow_linked(connection, *row, *linked, is_new);
+  }
+  return {is_new ? LinkOutcome::linked : LinkOutcome::already_linked,
+          {std::move(row->segment), row->version}};
+}
+
 }  // namespace
 
 LinkOutcome SqliteSegmentStore::link_post(std::string_view segment_id, std::string_view user_id,
                                           const SocialMediaUsage& usage) {
-  return database_.write([&](Connection& connection) {
-    auto row = find_row_of(connection, segment_id, user_id);
-    if (!row) return LinkOutcome::absent;
-    auto& posts = row->segment.social_media_usage;
-    auto linked = std::ranges::find_if(posts, [&](const auto& post) {
-      return post.platform == usage.platform && post.post_id == usage.post_id;
-    });
-    if (linked != posts.end()) {
-      if (fill_in(*linked, usage)) put_posts(connection, *row);
-      return LinkOutcome::already_linked;
-    }
-    posts.push_back(usage);
-    put_posts(connection, *row);
-    return LinkOutcome::linked;
+  return database_
+      .write([&](Connection& connection) { return link_in(connection, segment_id, user_id, usage, nullptr); })
+      .outcome;
+}
+
+Later<LinkedPost> SqliteSegmentStore::link_post_later(std::string segment_id, std::string user_id,
+                                                      SocialMediaUsage usage, SegmentCheck check) {
+  return database_.write_later([segment_id = std::move(segment_id), user_id = std::move(user_id),
+                                usage = std::move(usage), check = std::move(check)](Connection& connection) {
+    return link_in(connection, segment_id, user_id, usage, check);
   });
 }
 
@@ -73,7 +89,10 @@ std::int64_t SqliteSegmentStore::unlink_posts(std::string_view segment_id, std::
     auto removed = std::erase_if(row->segment.social_media_usage, [&](const auto& post) {
       return post.platform == platform && (!post_id || post.post_id == *post_id);
     });
-    if (removed > 0) put_posts(connection, *row);
+    if (removed > 0) {
+      put_posts(connection, *row, true);
+      follow_posts(connection, *row);
+    }
     return static_cast<std::int64_t>(removed);
   });
 }

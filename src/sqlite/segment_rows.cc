@@ -115,6 +115,21 @@ void update_row(Connection& connection, const SegmentRow& row,
   update.run();
 }
 
+void update_posts(Connection& connection, const SegmentRow& row, bool platforms_change) {
+  const Segment& segment = row.segment;
+  const std::string posts = encode(segment.social_media_usage);
+  // An UPDATE that names the platforms takes the row out of their index and puts it in again.
+  if (platforms_change)
+    connection.run(
+        "UPDATE \"segments\" SET \"social_media_usage\" = ?, \"updated_at\" = ?, \"platforms\" = ? WHERE "
+        "\"segment_ref\" = ?",
+        posts, segment.updated_at, platforms_of(segment), row.segment_ref);
+  else
+    connection.run(
+        "UPDATE \"segments\" SET \"social_media_usage\" = ?, \"updated_at\" = ? WHERE \"segment_ref\" = ?",
+        posts, segment.updated_at, row.segment_ref);
+}
+
 void update_edited(Connection& connection, const SegmentRow& row) {
   const Segment& segment = row.segment;
   const std::string name_key = sort_key_of(segment, SegmentOrder::name);

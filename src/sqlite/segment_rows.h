@@ -27,6 +27,9 @@ std::optional<std::int64_t> insert_row(Connection&, std::int64_t user_ref, std::
                                        const Segment&);
 // Writes the version and these members (and what is derived from them); the others stay as they are stored.
 void update_row(Connection&, const SegmentRow&, std::initializer_list<std::string_view> members);
+// Writes the posts and updated_at. `platforms_change`: they are on other platforms than those that are
+// stored.
+void update_posts(Connection&, const SegmentRow&, bool platforms_change);
 // Writes the version, title, description, tags and updated_at.
 void update_edited(Connection&, const SegmentRow&);
 void remove_row(Connection&, const SegmentRow&);  // with its history

@@ -87,18 +87,19 @@ std::optional<VersionedSegment> update_in(Connection& connection, std::string_vi
   return VersionedSegment{std::move(row->segment), row->version};
 }
 
-std::optional<std::int64_t> count_download_in(Connection& connection, std::string_view segment_id,
-                                              std::string_view user_id, std::string_view at) {
-  auto update = connection.prepare(
-      "UPDATE \"segments\" SET \"download_count\" = \"download_count\" + 1, \"last_downloaded_at\" = ?1 "
-      "WHERE \"segment_id\" = ?2 AND (?3 = '' OR \"user_id\" = ?3) RETURNING \"download_count\", "
-      "\"user_ref\", \"segment_ref\"");
-  if (!update.with(at, segment_id, user_id).step()) return std::nullopt;
-  auto count = update.integer(0);
-  const auto user_ref = update.integer(1), segment_ref = update.integer(2);
-  update.run();
-  note_change(connection, user_ref, segment_ref);
-  return count;
+std::optional<Segment> count_download_in(Connection& connection, std::string_view segment_id,
+                                         std::string_view user_id, std::string_view at,
+                                         const SegmentCheck& check) {
+  auto row = find_row_of(connection, segment_id, user_id);
+  if (!row) return std::nullopt;
+  if (check) check(row->segment);
+  row->segment.download_count += 1;
+  row->segment.last_downloaded_at = at;
+  connection.run(
+      "UPDATE \"segments\" SET \"download_count\" = ?, \"last_downloaded_at\" = ? WHERE \"segment_ref\" = ?",
+      row->segment.download_count, at, row->segment_ref);
+  note_change(connection, row->user_ref, row->segment_ref);
+  return std::move(row->segment);
 }
 
 }  // namespace
@@ -199,16 +200,18 @@ std::optional<Segment> SqliteSegmentStore::remove_segment(std::string_view segme
 std::optional<std::int64_t> SqliteSegmentStore::count_download(std::string_view segment_id,
                                                                std::string_view user_id,
                                                                std::string_view at) {
-  return database_.write(
-      [&](Connection& connection) { return count_download_in(connection, segment_id, user_id, at); });
+  auto counted = database_.write([&](Connection& connection) {
+    return count_download_in(connection, segment_id, user_id, at, nullptr);
+  });
+  return counted ? std::optional(counted->download_count) : std::nullopt;
 }
 
-Later<std::optional<std::int64_t>> SqliteSegmentStore::count_download_later(std::string segment_id,
-                                                                            std::string user_id,
-                                                                            std::string at) {
+Later<std::optional<Segment>> SqliteSegmentStore::count_download_later(std::string segment_id,
+                                                                       std::string user_id, std::string at,
+                                                                       SegmentCheck check) {
   return database_.write_later([segment_id = std::move(segment_id), user_id = std::move(user_id),
-                                at = std::move(at)](Connection& connection) {
-    return count_download_in(connection, segment_id, user_id, at);
+                                at = std::move(at), check = std::move(check)](Connection& connection) {
+    return count_download_in(connection, segment_id, user_id, at, check);
   });
 }
 

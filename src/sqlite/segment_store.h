@@ -43,10 +43,12 @@ class SqliteSegmentStore : public SegmentStore {
                                                               std::optional<std::int64_t> if_version,
                                                               std::function<void(Segment&)> change,
                                                               std::string updated_at) override;
-  Later<std::optional<std::int64_t>> count_download_later(std::string segment_id, std::string user_id,
-                                                          std::string at) override;
+  Later<std::optional<Segment>> count_download_later(std::string segment_id, std::string user_id,
+                                                     std::string at, SegmentCheck) override;
   LinkOutcome link_post(std::string_view segment_id, std::string_view user_id,
                         const SocialMediaUsage&) override;
+  Later<LinkedPost> link_post_later(std::string segment_id, std::string user_id, SocialMediaUsage,
+                                    SegmentCheck) override;
   std::int64_t unlink_posts(std::string_view segment_id, std::string_view user_id, SocialMediaPlatform,
                             std::optional<std::string_view> post_id) override;
   bool add_reading(std::string_view segment_id, SocialMediaPlatform, std::string_view post_id,

@@ -314,6 +314,10 @@ TEST_P(SegmentListContract, GivesAnotherRevisionWithEveryChangeThatListsShow) {
   post.post_url.reset();
   check("link", true, [&] { segments_.link_post(id, "ann", post); });
   check("link again", false, [&] { segments_.link_post(id, "ann", post); });
+  check("link later", true, [&] {
+    segments_.link_post_later(id, "ann", make_post(SocialMediaPlatform::tiktok, "2"), nullptr).wait();
+  });
+  check("download later", true, [&] { segments_.count_download_later(id, "ann", at, nullptr).wait(); });
   post.post_url = "https://example.com/1";
   check("link, with its address", true, [&] { segments_.link_post(id, "ann", post); });
   MetricsReading reading;

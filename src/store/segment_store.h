@@ -39,6 +39,14 @@ struct CreateOutcome {
 };
 
 enum class LinkOutcome { linked, already_linked, absent };
+struct LinkedPost {
+  LinkOutcome outcome = LinkOutcome::absent;
+  VersionedSegment segment;  // with the post, unless it is absent
+};
+
+// Is shown a segment as it was before a change, and refuses the change by what it throws. It may be called more than
+// once, on a thread of the store's, and may read what is stored. Null lets all pass.
+using SegmentCheck = std::function<void(const Segment&)>;
 
 // One page of a video's readings of a post, oldest first.
 struct HistoryEntry {
@@ -138,10 +146,20 @@ class SegmentStore {
                                                                       std::string updated_at) {
     return Later(update_segment(segment_id, user_id, if_version, change, updated_at));
   }
-  virtual Later<std::optional<std::int64_t>> count_download_later(std::string segment_id, std::string user_id,
-                                                                  std::string at) {
-    return Later(count_download(segment_id, user_id, at));
+  // The segment with the new value.
+  virtual Later<std::optional<Segment>> count_download_later(std::string segment_id, std::string user_id, std::string at,
+                                                             SegmentCheck check) {
+    auto found = find_segment(segment_id);
+    if (!found || (!user_id.empty() && found->segment.user_id != user_id)) return Later(std::optional<Segment>());
+    if (check) check(found->segment);
+    auto count = count_download(segment_id, user_id, at);
+    if (!count) return Later(std::optional<Segment>());
+    found->segment.download_count = *count;
+    found->segment.last_downloaded_at = std::move(at);
+    return Later(std::optional(std::move(found->segment)));
   }
+  virtual Later<LinkedPost> link_post_later(std::string segment_id, std::string user_id, SocialMediaUsage,
+                                            SegmentCheck check) = 0;
 
   // The seed's get_social_media_analytics.
   std::optional<SegmentAnalytics> find_analytics(std::string_view segment_id) {

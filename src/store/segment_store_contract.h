@@ -370,6 +370,67 @@ TEST_P(SegmentStoreContract, LinkingAgainFillsInWhatWasMissingAndNothingElse) {
   EXPECT_EQ(segments_.find_segment(id)->version, 1);
 }
 
+TEST_P(SegmentStoreContract, LinksLaterWhatACheckOfTheSegmentLetsPass) {
+  Segment segment = make_segment("v1", 1);
+  segments_.create_segment(segment);
+  const auto& id = segment.segment_id;
+  auto link = [&](const std::string& user, const SocialMediaUsage& post, SegmentCheck check) {
+    return segments_.link_post_later(id, user, post, std::move(check)).wait();
+  };
+  std::vector<std::size_t> posts_before;
+  auto note = [&](const Segment& before) { posts_before.push_back(before.social_media_usage.size()); };
+  auto refuse = [](const Segment&) { throw Error(ErrorKind::conflict, "Not this one."); };
+  const auto post = make_post(SocialMediaPlatform::tiktok, "1");
+
+  auto events = events_.newest_event_id();
+  EXPECT_THROW(link("ann", post, refuse), Error);
+  EXPECT_EQ(link("bob", post, note).outcome, LinkOutcome::absent);
+  EXPECT_EQ(segments_.link_post_later("seg_none_001", "", post, note).wait().outcome, LinkOutcome::absent);
+  EXPECT_TRUE(posts_before.empty());
+  EXPECT_EQ(segments_.find_segment(id)->segment, segment);
+  EXPECT_TRUE(types_after(events).empty());
+
+  auto linked = link("ann", post, note);
+  EXPECT_EQ(linked.outcome, LinkOutcome::linked);
+  EXPECT_EQ(linked.segment.segment, segments_.find_segment(id)->segment);
+  EXPECT_EQ(linked.segment.version, segments_.find_segment(id)->version);
+  ASSERT_EQ(linked.segment.segment.social_media_usage.size(), 1u);
+  EXPECT_NE(linked.segment.segment.updated_at, segment.updated_at);
+  auto more = post;
+  more.posted_at = "2026-11-20T10:00:00.000Z";
+  auto filled = link("", more, note);
+  EXPECT_EQ(filled.outcome, LinkOutcome::already_linked);
+  EXPECT_EQ(filled.segment.segment, segments_.find_segment(id)->segment);
+  EXPECT_EQ(filled.segment.segment.social_media_usage.at(0).posted_at, more.posted_at);
+  EXPECT_EQ(link("ann", more, note).segment.segment, filled.segment.segment) << "nothing new";
+  EXPECT_EQ(posts_before, (std::vector<std::size_t>{0, 1, 1}));
+  EXPECT_EQ(types_after(events), (std::vector<std::string>{"segment.updated", "segment.updated"}));
+}
+
+TEST_P(SegmentStoreContract, CountsDownloadsLaterThatACheckOfTheSegmentLetsPass) {
+  Segment segment = make_segment("v1", 1);
+  segments_.create_segment(segment);
+  const auto& id = segment.segment_id;
+  const std::string at = "2026-11-22T10:00:00.000Z";
+  auto count = [&](const std::string& user, SegmentCheck check) {
+    return segments_.count_download_later(id, user, at, std::move(check)).wait();
+  };
+  std::vector<Segment> seen;
+  auto note = [&](const Segment& before) { seen.push_back(before); };
+  EXPECT_THROW(count("ann", [](const Segment&) { throw Error(ErrorKind::not_found, "Not here."); }), Error);
+  EXPECT_FALSE(count("bob", note));
+  EXPECT_FALSE(segments_.count_download_later("seg_none_001", "", at, note).wait());
+  EXPECT_TRUE(seen.empty());
+  for (int times = 1; times <= 3; ++times) {
+    auto counted = count(times == 2 ? "" : "ann", note);
+    ASSERT_TRUE(counted);
+    EXPECT_EQ(counted->download_count, times);
+    EXPECT_EQ(*counted, segments_.find_segment(id)->segment);
+  }
+  EXPECT_EQ(seen.front(), segment);
+  EXPECT_EQ(segments_.find_segment(id)->version, 1);
+}
+
 TEST_P(SegmentStoreContract, PutsReadingsIntoThePostAndTheHistory) {
   Segment segment = make_segment("v1", 1);
   segments_.create_segment(segment);
