@@ -2,7 +2,6 @@
 import concurrent.futures
 import json
 import subprocess
-import time
 
 from servers import Nginx, drive, middle, ratios, side_by_side, spread
 

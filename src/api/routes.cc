@@ -34,7 +34,7 @@ const std::vector<ApiRoute>& api_routes() {
     {.method = "POST", .pattern = "/api/segments", .handler = create_segment, .runs = inline_, .waits = has_long_body, .id = "create_segment", .tag = "segments",
      .summary = "Create a segment", .body = body_schema<CreateSegment>("CreateSegment"), .answer = answer_schema<Segment>("Segment"),
      .status = 201, .faults = {404, 409}, .headers = {"Idempotency-Key"}},
-    {.method = "GET", .pattern = "/api/segments", .handler = list_segments, .runs = inline_, .waits = scans_segments, .id = "list_segments", .tag = "segments",
+    {.method = "GET", .pattern = "/api/segments", .handler = list_segments, .runs = inline_, .id = "list_segments", .tag = "segments",
      .summary = "The user's segments, filtered, in order, by pages", .query = query_schema<SegmentFilters>(),
      .answer = answer_schema<SegmentList>("SegmentList"), .faults = {304, 400}, .headers = {"If-None-Match"}},
     {.method = "GET", .pattern = "/api/segments/{segment_id}", .handler = get_segment, .runs = inline_, .waits_later = true, .id = "get_segment", .tag = "segments",

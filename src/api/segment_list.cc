@@ -151,21 +151,27 @@ std::string show_segments(const std::vector<Segment>& segments, const Request& r
   return body;
 }
 
-Response list_segments(const Request& request, Api& api) {
-  Services& services = api.services;
-  const auto revision = services.segments.find_list_revision(request.user);
-  std::string key;
-  if (revision) {
-    key = list_key(request, services);
-    if (auto kept = api.lists.find_answer(key, *revision, now_ms()))
-      return list_response(request, *kept, kept->body);
-  }
-  auto listed = make_list(request, services);
-  // Kept under the revision of the state that was printed, which may be a later one than was asked for above.
-  if (revision && listed.revision)
-    api.lists.put_answer(std::move(key), *listed.revision, listed.steady_until,
+namespace {
+
+Response answer_from_store(const Request& request, Api& api) {
+  auto listed = make_list(request, api.services);
+  // Kept under the revision of the state that was printed, which may be a later one than was asked for
+  // before.
+  if (listed.revision)
+    api.lists.put_answer(list_key(request, api.services), *listed.revision, listed.steady_until,
                          std::make_shared<const ListAnswer>(listed.answer));
   return list_response(request, listed.answer, std::move(listed.answer.body));
+}
+
+}  // namespace
+
+Response list_segments(const Request& request, Api& api) {
+  if (const auto revision = api.services.segments.find_list_revision(request.user))
+    if (auto kept = api.lists.find_answer(list_key(request, api.services), *revision, now_ms()))
+      return list_response(request, *kept, kept->body);
+  if (!scans_segments(request)) return answer_from_store(request, api);
+  auto answer = [&request, &api](bool) { return answer_from_store(request, api); };
+  return later_response(Later<bool>(true).then(answer).for_who_may_wait());
 }
 
 }  // namespace segments

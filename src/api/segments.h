@@ -18,10 +18,10 @@ namespace segments {
 
 struct Api;
 
-Response create_segment(const Request&, Services&);       // POST /api/segments
-Response get_segment(const Request&, Services&);          // GET /api/segments/{segment_id}
-Response list_segments(const Request&, Api&);             // GET /api/segments
-bool scans_segments(const Request&);                      // whether that list may look at many rows
+Response create_segment(const Request&, Services&);  // POST /api/segments
+Response get_segment(const Request&, Services&);     // GET /api/segments/{segment_id}
+Response list_segments(const Request&, Api&);        // GET /api/segments
+bool scans_segments(const Request&);                 // whether that list may look at many rows: on the pool
 Response list_video_segments(const Request&, Services&);  // GET /api/videos/{video_id}/segments
 Response update_segment(const Request&, Services&);       // PUT and PATCH /api/segments/{segment_id}
 Response remove_segment(const Request&, Services&);       // DELETE /api/segments/{segment_id}
