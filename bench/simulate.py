@@ -125,8 +125,7 @@ class Simulation:
 
     def link(self, user):
         video = self.video(user)
-        for reads in (0.5, 1, 0.5, 0.5):  # for the request, to change it, twice for the answer
-            self.touch("segments of a video", video, "GetItem", reads=reads)
+        self.touch("segments of a video", video, "GetItem", reads=1)
         self.due_posts(1)
         self.touch("segments of a video", video, "UpdateItem", writes=2)
 
