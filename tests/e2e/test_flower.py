@@ -44,8 +44,13 @@ class Monitor:
         for method in self.inspections:
             if everybody:
                 self.ask(method, timeout=1)
-            if late := [name for name in names if method not in self.workers.get(name, {})]:
-                self.ask(method, timeout=PATIENCE, destination=late)
+            wait_until(lambda: self.ask_late(method, names))
+
+    def ask_late(self, method, names):
+        """Whether all have answered. An answer to the question before, come too late for it, is to Celery the one it waits for: so again."""
+        if late := [name for name in names if method not in self.workers.get(name, {})]:
+            self.ask(method, timeout=PATIENCE, destination=late)
+        return not late
 
     def ask(self, method, **how):
         ask = self.app.control.inspect(**how)
