@@ -21,6 +21,10 @@ bool has_long_body(const Request& request) {
   return request.body.size() > long_bytes;
 }
 
+bool is_slow_link(const Request& request) {
+  return has_long_body(request) || waits_for_counts(request);
+}
+
 }  // namespace
 
 // Reads of a few rows take microseconds and run inline, as do changes whose answers are there later
@@ -59,7 +63,7 @@ const std::vector<ApiRoute>& api_routes() {
      .tag = "segments", .summary = "All segments of a video, by number", .query = query_schema<VideoSegmentsQuery>(),
      .answer = answer_schema<SegmentList>("SegmentList")},
 
-    {.method = "POST", .pattern = "/api/segments/{segment_id}/social-media", .handler = link_post, .runs = inline_, .waits = waits_for_counts, .id = "link_post", .tag = "social media",
+    {.method = "POST", .pattern = "/api/segments/{segment_id}/social-media", .handler = link_post, .runs = inline_, .waits = is_slow_link, .id = "link_post", .tag = "social media",
      .summary = "Link a post by its id or address, and sync its counts; with neither, sync the posts that are linked", .query = query_schema<LinkQuery>(),
      .body = body_schema<LinkPost>("LinkPost"), .answer = answer_schema<Segment>("Segment"), .faults = {409, 429}},
     {.method = "POST", .pattern = "/api/segments/{segment_id}/social-media-usage", .handler = report_usage, .runs = on_pool, .id = "report_usage", .tag = "social media",

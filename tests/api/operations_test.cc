@@ -311,6 +311,26 @@ TEST_F(Operations, ReadyDoesNotWaitForAStoreThatIsKeptBusy) {
 }
 
 // What looks at many rows must not hold up the threads that serve connections.
+TEST_F(Operations, ALongBodyOrAWaitForCountsIsForThePool) {
+  auto is_for_pool = [&](const std::string& method, const std::string& target, std::size_t body_bytes) {
+    Request request;
+    request.method = method;
+    request.target = target;
+    request.headers = {{"authorization", "Bearer " + token("alice")}, {"host", "api.example:8000"}};
+    auto match = router().prepare(request);
+    request.body = std::string(body_bytes, ' ');
+    return match.route && match.route->is_for_pool(request);
+  };
+  const std::string link = "/api/segments/s/social-media";
+  for (auto [method, target] : {std::pair<const char*, std::string>{"POST", "/api/segments"},
+                                {"PUT", "/api/segments/s"},
+                                {"POST", link}}) {
+    EXPECT_FALSE(is_for_pool(method, target, 16 * 1024)) << target;
+    EXPECT_TRUE(is_for_pool(method, target, 16 * 1024 + 1)) << target;
+  }
+  EXPECT_TRUE(is_for_pool("POST", link + "?wait=true", 100));
+}
+
 TEST_F(Operations, OnlyListsByAnIndexRunInline) {
   auto runs_on_pool = [&](std::string target) {
     Request request;
