@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <chrono>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "sqlite/log_index.h"
@@ -12,6 +14,8 @@ namespace {
 
 constexpr int pages_between_checkpoints = 12'000;  // 48 MB
 constexpr int most_pages = 32'000;                 // 128 MB: then the log is started anew
+constexpr int pages_left_when_quiet = 250;  // at most; to move each single change at once would cost more
+constexpr auto quiet = std::chrono::seconds(1);
 constexpr int wait_for_turn_ms = 2'000;
 
 void checkpoint(Connection& connection, int mode) {
@@ -57,15 +61,28 @@ void Checkpointer::log_grew_to(int pages) {
   std::lock_guard lock(mutex_);
   // Fewer pages than at the last checkpoint: the log was started anew.
   if (pages < moved_) moved_ = 0;
+  const int before = pages_ - moved_;
   pages_ = pages;
-  if (pages_ - moved_ >= pages_between_checkpoints) wake_.notify_one();
+  const int now = pages_ - moved_;
+  if (now >= pages_between_checkpoints || (before <= pages_left_when_quiet && now > pages_left_when_quiet))
+    wake_.notify_one();
+}
+
+// Until there are many, or some and no more come. False when it is to end.
+bool Checkpointer::wait_for_pages(std::unique_lock<std::mutex>& lock) {
+  for (;;) {
+    wake_.wait(lock, [this] { return stopping_ || pages_ - moved_ > pages_left_when_quiet; });
+    const int seen = pages_;
+    auto is_due = [this] { return stopping_ || pages_ - moved_ >= pages_between_checkpoints; };
+    const bool is_many = wake_.wait_for(lock, quiet, is_due);
+    if (stopping_) return false;
+    if (is_many || pages_ == seen) return true;
+  }
 }
 
 void Checkpointer::run() {
   std::unique_lock lock(mutex_);
-  for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || pages_ - moved_ >= pages_between_checkpoints; });
-    if (stopping_) return;
+  while (wait_for_pages(lock)) {
     int pages = pages_;
     lock.unlock();
     try {

@@ -1,6 +1,7 @@
 // Moves committed pages from the write-ahead log into the database file on a thread of its own, so that no
 // writer waits for it. The log is started anew at times, in a turn of its own, or it would grow for as long
-// as others write.
+// as others write. What a burst of writing leaves in it is moved once nobody writes: as long as there is any,
+// each read looks into the log first, past every version of a page that was written often.
 #pragma once
 
 #include <condition_variable>
@@ -30,6 +31,7 @@ class Checkpointer {
 
  private:
   void run();
+  bool wait_for_pages(std::unique_lock<std::mutex>&);
   void start_log_anew();
 
   std::unique_ptr<Connection> connection_;

@@ -4,12 +4,18 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <chrono>
 #include <functional>
+#include <memory>
+#include <thread>
 
 #include "sqlite/connection.h"
+#include "sqlite/log_index.h"
 #include "sqlite/test_folder.h"
 
 namespace segments::sqlite {
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -68,6 +74,22 @@ class CheckpointTest : public ::testing::Test {
 };
 
 }  // namespace
+
+TEST_F(CheckpointTest, AQuietLogIsMovedWhole) {
+  Checkpointer checkpointer(std::make_unique<Connection>(ConnectionOptions{.file = file}));
+  auto is_moved = [&] {
+    return !LogIndex(other.handle()).has_pages_to_move() || (std::this_thread::sleep_for(10ms), false);
+  };
+  for (int round = 0; round < 2; ++round) {
+    add_rows(400);
+    EXPECT_TRUE(LogIndex(other.handle()).has_pages_to_move());
+    checkpointer.log_grew_to(400 * (round + 1));
+    const auto until = std::chrono::steady_clock::now() + 60s;
+    while (!is_moved() && std::chrono::steady_clock::now() < until) continue;
+    EXPECT_FALSE(LogIndex(other.handle()).has_pages_to_move()) << "round " << round;
+    EXPECT_EQ(count_rows(), written);
+  }
+}
 
 TEST_F(CheckpointTest, MovesWhatIsCommitted) {
   add_rows(20);
