@@ -5,7 +5,7 @@
 // has its answer. Else so many a second are due, at even distances, and each one's time runs from when it was
 // due, whether or not a connection was free to send it: a server that stands still for a while makes all wait
 // that were due meanwhile. What begins in the first WARM_SECONDS is not counted. Prints one JSON object;
-// times in microseconds. Exit code 1 where an answer was no success.
+// times in microseconds. Exit code 1 where an answer was neither a success nor 304.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -191,7 +191,8 @@ class Load {
     const auto size = size_of_answer(connection.received);
     if (!size) return;
     const auto now = now_ns();
-    const bool is_success = connection.received.size() > 9 && connection.received[9] == '2';
+    const auto status = std::string_view(connection.received).substr(std::min<std::size_t>(9, size), 3);
+    const bool is_success = status.starts_with('2') || status == "304";
     if (!is_success && refused_++ == 0) first_refusal_ = connection.received.substr(0, 500);
     if (connection.due >= counted_from_ && (rate_ > 0 || now < end_)) {
       took_us_.push_back(static_cast<float>(now - connection.due) / 1000);
