@@ -1,9 +1,11 @@
 #include "base/processor.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdint>
 
 namespace segments {
@@ -33,6 +35,19 @@ void ask_for_short_turns() {
   if (attributes.policy != SCHED_OTHER) return;
   attributes.runtime_ns = turn_ns;
   syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+ProcessorUse::ProcessorUse() : file_(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
+
+std::optional<ProcessorUse::Times> ProcessorUse::read() const {
+  char text[96];
+  const auto size = ::pread(file_.number(), text, sizeof text, 0);
+  if (size <= 0) return std::nullopt;
+  Times times;
+  const auto ran = std::from_chars(text, text + size, times.ran_ns);
+  if (ran.ec != std::errc() || ran.ptr == text + size) return std::nullopt;
+  const auto waited = std::from_chars(ran.ptr + 1, text + size, times.waited_ns);
+  return waited.ec == std::errc() ? std::optional(times) : std::nullopt;
 }
 
 }  // namespace segments

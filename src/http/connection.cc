@@ -13,6 +13,8 @@ namespace {
 // An unwanted body this short is read so that the connection can be kept.
 constexpr std::uint64_t max_skipped_bytes = 64 * 1024;
 constexpr std::size_t idle_buffer_bytes = 4 * 1024;
+// Whose requests keep a thread for longer stays: the others go out of its way.
+constexpr auto longest_of_movable = std::chrono::milliseconds(10);
 
 std::string_view refusal_detail(int status) {
   switch (status) {
@@ -52,12 +54,13 @@ struct LaterStart {
 
 }  // namespace
 
-Connection::Connection(Loop& loop, Socket socket, std::string remote_address, Place place)
+Connection::Connection(Loop& loop, Socket socket, std::string remote_address, Place place, bool is_new)
     : loop_(loop),
       shared_(loop.shared),
       socket_(std::move(socket)),
       place_(std::move(place)),
-      remote_address_(std::move(remote_address)) {
+      remote_address_(std::move(remote_address)),
+      is_new_(is_new) {
   loop_.add(*this);
 }
 
@@ -89,9 +92,10 @@ Task<void> serve(std::unique_ptr<Connection> connection) {
 }
 
 Task<void> Connection::run() {
-  for (bool first = true;; first = false) {
+  for (bool first = is_new_;; first = false) {
     auto read = co_await read_head(first);
     started_ = std::chrono::steady_clock::now();
+    loop_.count_request(started_, counted_in_);
     is_idle_ = false;
     on_pool_ = false;
     request_.remote_address = remote_address_;
@@ -106,6 +110,7 @@ Task<void> Connection::run() {
       if (has_unread_body() || begin_ < end_) co_await linger();
       co_return;
     }
+    if (moves_on()) co_return;
     if (capacity_ > idle_buffer_bytes && begin_ == end_) {
       buffer_.reset();
       capacity_ = begin_ = end_ = 0;
@@ -152,8 +157,8 @@ Task<void> Connection::exchange() {
     response.set("X-Accel-Buffering", "no");
   }
   if (has_unread_body() || response.stream || shared_.stopping) keep_alive_ = false;
-  std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started_;
-  shared_.router.conclude(request_, match.found, response, taken.count());
+  taken_ = std::chrono::steady_clock::now() - started_;
+  shared_.router.conclude(request_, match.found, response, taken_.count());
   bool sent = co_await write_answer(response);
   clear_deadline();
   if (!sent) {
@@ -199,6 +204,18 @@ Task<void> Connection::wait_for_answer(Response& response) {
     else if (!co_await run_on_pool(*shared_.pool, socket_.get_executor(), Pool::Entry::continued, go_on))
       response = problem_response(Error(ErrorKind::unavailable, std::string(refusal_detail(503))), request_);
   }
+}
+
+// Gives the connection to a loop that has less to do. What was read of the next request stays with this one.
+bool Connection::moves_on() {
+  if (begin_ < end_ || taken_ > longest_of_movable) return false;
+  auto* receiver = loop_.receiver();
+  if (!receiver) return false;
+  error_code error;
+  const int socket = socket_.release(error);
+  if (error) return false;
+  receiver->take_over(socket, std::move(remote_address_), std::move(place_));
+  return true;
 }
 
 // The stream takes the socket; this connection's buffers and coroutines go away.

@@ -24,7 +24,8 @@ struct UploadPiece {
 
 class Connection final : public Tracked {
  public:
-  Connection(Loop&, Socket, std::string remote_address, Place);
+  // Not `is_new`: another loop has answered requests of it.
+  Connection(Loop&, Socket, std::string remote_address, Place, bool is_new);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -74,6 +75,7 @@ class Connection final : public Tracked {
   void encode_head(std::string& out, const Response&) const;
 
   void become_stream(Response&);
+  bool moves_on();
   void set_deadline(int seconds);
   void clear_deadline() { deadline_ = std::numeric_limits<Millis>::max(); }
 
@@ -83,6 +85,8 @@ class Connection final : public Tracked {
   Place place_;
   std::string remote_address_;
   Millis deadline_ = std::numeric_limits<Millis>::max();
+  const bool is_new_;
+  unsigned counted_in_ = 0;  // as the loop counts looks
   bool is_idle_ = true;      // between requests: a graceful stop ends it at once
   bool keep_alive_ = false;  // after the answer at hand
   bool is_http_10_ = false;  // such a client wants to be told that the connection stays
@@ -97,6 +101,7 @@ class Connection final : public Tracked {
   Request request_;
   std::optional<RequestParser> parser_;
   std::chrono::steady_clock::time_point started_;
+  std::chrono::duration<double> taken_{};  // by the answer at hand
 };
 
 Task<void> serve(std::unique_ptr<Connection>);

@@ -29,6 +29,8 @@ Shared::Shared(const Router& r, const ServerOptions& o, Metrics* metrics) : rout
   if (!metrics) return;
   connections_gauge = &metrics->gauge("http_connections", "Open connections, event streams among them.");
   streams_gauge = &metrics->gauge("http_event_streams", "Open event streams.");
+  moved_counter =
+      &metrics->counter("http_connections_moved_total", "Connections that one I/O thread gave to another.");
 }
 
 Place::Place(Shared& shared, std::atomic<int>& on_loop) : shared_(&shared), on_loop_(&on_loop) {
@@ -44,6 +46,12 @@ Place::~Place() {
   if (shared_->open.fetch_sub(1) != 1 || !shared_->stopping) return;
   std::lock_guard lock(shared_->mutex);
   shared_->closed.notify_all();
+}
+
+void Place::move_to(std::atomic<int>& on_loop) {
+  on_loop_->fetch_sub(1, std::memory_order_relaxed);
+  on_loop.fetch_add(1, std::memory_order_relaxed);
+  on_loop_ = &on_loop;
 }
 
 Loop::Loop(Shared& s) : shared(s), work_(context.get_executor()), timer_(context.get_executor()) {
@@ -63,7 +71,9 @@ void Loop::run() {
   // lines leave together.
   Batch batch([this, &batch] { asio::post(context, [&batch] { batch.end(); }); });
   LoopWatcher watcher(*this);
+  shared.balance.join(*this);
   context.run();
+  shared.balance.leave(*this);
 }
 
 void Loop::tick() {
@@ -80,8 +90,8 @@ void Loop::tick() {
 
 // An accepted socket on its way to its thread; closed when it does not get there.
 struct Loop::Accepted {
-  Accepted(int s, std::string remote, Place p)
-      : socket(s), remote_address(std::move(remote)), place(std::move(p)) {}
+  Accepted(int s, std::string remote, Place p, bool n)
+      : socket(s), remote_address(std::move(remote)), place(std::move(p)), is_new(n) {}
   ~Accepted() {
     if (socket >= 0) ::close(socket);
   }
@@ -91,24 +101,61 @@ struct Loop::Accepted {
   int socket;
   std::string remote_address;
   Place place;
+  bool is_new;
 };
 
 void Loop::adopt(int socket, std::string remote_address) {
-  auto accepted = std::make_unique<Accepted>(socket, std::move(remote_address), Place(shared, connections_));
+  int yes = 1;
+  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  auto accepted =
+      std::make_unique<Accepted>(socket, std::move(remote_address), Place(shared, connections_), true);
+  asio::post(context, [this, accepted = std::move(accepted)] { begin(*accepted); });
+}
+
+void Loop::take_over(int socket, std::string remote_address, Place place) {
+  place.move_to(connections_);
+  if (shared.moved_counter) shared.moved_counter->add();
+  auto accepted = std::make_unique<Accepted>(socket, std::move(remote_address), std::move(place), false);
   asio::post(context, [this, accepted = std::move(accepted)] { begin(*accepted); });
 }
 
 void Loop::begin(Accepted& accepted) {
-  int yes = 1;
-  setsockopt(accepted.socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   error_code error;
   Socket socket(context.get_executor());
   socket.assign(asio::ip::tcp::v4(), accepted.socket, error);
   if (error) return;
   accepted.socket = -1;
   auto connection = std::make_unique<Connection>(*this, std::move(socket), std::move(accepted.remote_address),
-                                                 std::move(accepted.place));
+                                                 std::move(accepted.place), accepted.is_new);
   asio::co_spawn(context.get_executor(), serve(std::move(connection)), asio::detached);
+}
+
+void Loop::count_request(Balance::Clock::time_point now, unsigned& seen) {
+  if (now >= next_look_) {
+    next_look_ = now + Balance::period;
+    shared.balance.look(now);
+  }
+  const auto look = look_.load(std::memory_order_relaxed);
+  if (seen == look) return;
+  seen = look;
+  active_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Loop* Loop::receiver() {
+  if (to_give_.load(std::memory_order_relaxed) <= 0) return nullptr;
+  to_give_.fetch_sub(1, std::memory_order_relaxed);
+  return receiver_.load(std::memory_order_relaxed);
+}
+
+int Loop::begin_look() {
+  look_.fetch_add(1, std::memory_order_relaxed);
+  return active_.exchange(0, std::memory_order_relaxed);
+}
+
+// Where the two are read between these it is a connection to where the last ones went, or none.
+void Loop::give(int count, Loop* to) {
+  receiver_.store(to, std::memory_order_relaxed);
+  to_give_.store(count, std::memory_order_relaxed);
 }
 
 void Loop::add(Tracked& entry) {

@@ -1,6 +1,5 @@
 // One I/O thread: its io_context, the connections and event streams that live on it, and one coarse timer
-// that keeps everybody's deadlines. All but adopt(), wake(), stop() and the counts is called on the loop's
-// own thread.
+// that keeps everybody's deadlines. What is not said to be for any thread is called on the loop's own.
 #pragma once
 
 #include <array>
@@ -16,6 +15,7 @@
 #include "base/metrics.h"
 #include "base/time.h"
 #include "http/asio.h"
+#include "http/balance.h"
 #include "http/pool.h"
 #include "http/router.h"
 #include "http/server.h"
@@ -33,6 +33,8 @@ struct Shared {
   const ServerOptions options;
   Gauge* connections_gauge = nullptr;
   Gauge* streams_gauge = nullptr;
+  Counter* moved_counter = nullptr;
+  Balance balance;
   std::atomic<bool> stopping{false};
   std::atomic<int> open{0};
   std::mutex mutex;
@@ -46,6 +48,8 @@ class Place {
   Place(Shared&, std::atomic<int>& on_loop);
   Place(Place&& other) noexcept : shared_(std::exchange(other.shared_, nullptr)), on_loop_(other.on_loop_) {}
   ~Place();
+
+  void move_to(std::atomic<int>& on_loop);
 
  private:
   Shared* shared_;
@@ -74,7 +78,9 @@ class Loop {
 
   void run();                                          // until stop_now()
   void adopt(int socket, std::string remote_address);  // any thread
-  void wake(std::shared_ptr<EventConnection>);         // any thread: its events are written soon
+  // The same with a connection of another loop's, between two of its requests.
+  void take_over(int socket, std::string remote_address, Place);  // any thread
+  void wake(std::shared_ptr<EventConnection>);                    // any thread: its events are written soon
   // A coroutine of this loop waits for what another thread brings, unless as many do as may: then false.
   bool begin_waiting();
   void resume(std::function<void()> waiting);  // any thread: it goes on soon
@@ -82,6 +88,13 @@ class Loop {
   void stop_now() { context.stop(); }          // any thread
   void abandon_all();                          // once run() has returned; waits for what other threads bring
   int connections() const { return connections_.load(std::memory_order_relaxed); }
+
+  // Once for each request. `seen`: the connection's own, of the look in which it was last counted.
+  void count_request(Balance::Clock::time_point now, unsigned& seen);
+  // Where the connection at hand is to go, if it is to go.
+  Loop* receiver();
+  int begin_look();                // any thread: how many connections were counted since the last
+  void give(int count, Loop* to);  // any thread: so many of those that ask next
 
   void add(Tracked&);
   void remove(Tracked&);
@@ -104,6 +117,11 @@ class Loop {
   // What connections touch when they go is declared before the context, which ends the last of them.
   std::vector<Tracked*> tracked_;
   std::atomic<int> connections_{0};
+  Balance::Clock::time_point next_look_;
+  std::atomic<unsigned> look_{1};
+  std::atomic<int> active_{0};
+  std::atomic<int> to_give_{0};
+  std::atomic<Loop*> receiver_{nullptr};
 
  public:
   asio::io_context context{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
