@@ -11,7 +11,7 @@ import time
 
 from http_lines import cpu, ours
 from library import Library
-from servers import BINARY, BUILD, ROOT, Ours, Peer, drive, free_port, middle, ratios, side_by_side, spread
+from servers import BINARY, BUILD, ROOT, Ours, Peer, Server, drive, free_port, middle, ratios, side_by_side, spread
 
 sys.path.insert(0, str(ROOT / "tests/engines"))
 import engines  # noqa: E402 - found by the line above
@@ -77,6 +77,45 @@ else:
 SMALL_MB, LARGE_MB = 64, 1024
 
 
+class Proxy(Server):
+    """nginx between a client and two presigned addresses of S3: /put sends on what comes, piece by piece; /get keeps what it passes on in a file."""
+
+    def __init__(self, folder, put_to, get_from):
+        folder.mkdir()
+        self.stored = folder / "stored"
+        self.stored.mkdir()
+        port = free_port()
+        (folder / "nginx.conf").write_text(f"""
+user root; worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 64; }}
+http {{ access_log off; client_max_body_size 0; client_body_buffer_size 256k; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
+  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; proxy_http_version 1.1; sendfile on;
+  server {{ listen 127.0.0.1:{port};
+    location = /put {{ proxy_request_buffering off; proxy_pass {put_to}; }}
+    location = /get {{ proxy_store {self.stored}/object; proxy_buffers 8 256k; proxy_buffer_size 256k; proxy_busy_buffers_size 512k; proxy_temp_file_write_size 512k; proxy_pass {get_from}; }}
+    location /health {{ return 200 'ok'; }} }} }}
+""")
+        super().__init__(["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)], folder)
+        self.port = port
+
+    def move(self, way, file, back):
+        """Seconds of CPU; curl's own are not counted."""
+        began = self.cpu
+        curl = ["-T", file, f"http://127.0.0.1:{self.port}/put"] if way == "put" else [f"http://127.0.0.1:{self.port}/get"]
+        subprocess.run(["curl", "-sS", "--fail", "-o", "/dev/null", *curl], check=True)
+        if way == "get":
+            (self.stored / "object").rename(back)
+        return self.cpu - began
+
+
+def take_memory(folder, megabytes):
+    """Pages that the next file finds free: where a virtual machine has to ask its host for them, that can cost more than all else, and who came first would pay it."""
+    with open(folder / "pages", "wb") as pages:
+        for _ in range(megabytes):
+            pages.write(bytes(1 << 20))
+    (folder / "pages").unlink()
+
+
 def used(words, env):
     """Seconds of CPU and megabytes of memory at most of one program."""
     program = subprocess.Popen([str(word) for word in words], env=env, stdout=subprocess.DEVNULL)
@@ -93,30 +132,38 @@ def s3_lines(table, folder, rounds=3):
                "S3_URL": engine.direct, "S3_BUCKET": "bench-objects"}
         put_to, get_from = subprocess.run([sys.executable, "-c", BOTO, "begin", "object", ""], env=env, check=True, capture_output=True, text=True).stdout.split()
         file, back = folder / "gigabyte", folder / "back"
+        nginx = Proxy(folder / "s3-proxy", put_to, get_from).start()
         tell = {"ours": lambda way: [BUILD / "src/s3_bench", engine.direct, engine.region, "bench-objects", way, "object", file if way == "put" else back],
                 "boto3": lambda way: [sys.executable, "-c", BOTO, way, "object", file if way == "put" else back],
                 "curl": lambda way: ["curl", "-sS", "--fail", *(["-T", file, put_to] if way == "put" else ["-o", back, get_from])]}
-        told = {name: [] for name in tell}
+        names = [*tell, "nginx"]
+        told = {name: [] for name in names}
         small = None
-        for size in (SMALL_MB, LARGE_MB):
-            with open(file, "wb") as out:
-                for _ in range(size):
-                    out.write(b"0123456789abcdef" * 65536)
-            for number in range(rounds if size == LARGE_MB else 1):
-                for name in list(tell) if number % 2 == 0 else reversed(list(tell)):
-                    ways = [used(tell[name](way), env) for way in ("put", "get")]
-                    assert filecmp.cmp(file, back, shallow=False), name
-                    back.unlink()
-                    print(f"… {size} MB by {name}: up {ways[0][0]:.2f} s, down {ways[1][0]:.2f} s", file=sys.stderr)
-                    if size == LARGE_MB:
-                        told[name].append(ways)
-                    elif name == "ours":
-                        small = ways
-        file.unlink()
-        for way, what, why in ((0, "upload", ", its SHA-256 signed"), (1, "download", "")):
-            for peer in ("curl", "boto3"):
+        try:
+            for size in (SMALL_MB, LARGE_MB):
+                with open(file, "wb") as out:
+                    for _ in range(size):
+                        out.write(os.urandom(1 << 20))
+                for number in range(rounds if size == LARGE_MB else 1):
+                    for name in names if number % 2 == 0 else reversed(names):
+                        ways = []
+                        for way in ("put", "get"):
+                            take_memory(folder, size)
+                            ways.append((nginx.move(way, file, back), 0) if name == "nginx" else used(tell[name](way), env))
+                        assert filecmp.cmp(file, back, shallow=False), name
+                        back.unlink()
+                        print(f"… {size} MB by {name}: up {ways[0][0]:.2f} s, down {ways[1][0]:.2f} s", file=sys.stderr)
+                        if size == LARGE_MB:
+                            told[name].append(ways)
+                        elif name == "ours":
+                            small = ways
+        finally:
+            nginx.stop()
+            file.unlink()
+        for way, what, why in ((0, "upload", ", its SHA-256 signed"), (1, "download", ", kept in a file")):
+            for peer in ("nginx", "curl", "boto3"):
                 mine, theirs = ([one[way][0] for one in told[name]] for name in ("ours", peer))
                 table.row(f"{what} of 1 GB through S3's protocol, by who moves the bytes{why}", spread(mine, "{:.2f}") + " s of CPU", f"{peer} " + spread(theirs, "{:.2f}") + " s",
-                          spread([a / b for a, b in zip(mine, theirs)], "{:.2f}") + " ×", "1.3 ×" if peer == "curl" else "")
+                          spread([a / b for a, b in zip(mine, theirs)], "{:.2f}") + " ×", "1.3 ×" if peer == "nginx" else "")
         most = max(way[1] for one in told["ours"] for way in one)
         table.row("memory at most meanwhile", f"{most:.0f} MB", f"{max(way[1] for way in small):.0f} MB for {SMALL_MB} MB", "", "64 MB")
