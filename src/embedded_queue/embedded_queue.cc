@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/ids.h"
 #include "embedded_queue/change.h"
 #include "embedded_queue/schema.h"
 
@@ -48,20 +47,10 @@ TaskState state_of(Statement& row, Millis now) {
   return state;
 }
 
-// `id`: the task's own, or one that was made for it.
-void insert(Connection& connection, const std::string& id, const NewTask& task, Millis now) {
-  // A final task is known for as long as its result is kept, whether or not a sweep has been by since.
-  if (!task.id.empty())
-    connection.run("DELETE FROM task WHERE id = ? AND phase = 3 AND finished_at <= ?", id,
-                   now - results_kept_ms);
-  connection.run(
-      "INSERT INTO task (id, name, arguments, user_id, parent_id, priority, max_retries, time_limit_s,"
-      " soft_time_limit_s, expires, phase, status, ready_at, created_at)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?) ON CONFLICT (id) DO NOTHING",
-      id, task.name, task.arguments, task.user_id, task.parent_id, priority_step(task.priority),
-      task.max_retries, task.time_limit_s, task.soft_time_limit_s, task.expires,
-      task.not_before > now ? 0 : 1, std::max(task.not_before, now), now);
-}
+// Of each step of priority_step(): their index is ordered by it first.
+constexpr std::string_view oldest_ready_sql =
+    "SELECT min(oldest) FROM (SELECT (SELECT min(ready_at) FROM task WHERE phase = 1 AND priority = column1)"
+    " AS oldest FROM (VALUES (0), (3), (6), (9)))";
 
 }  // namespace
 
@@ -76,29 +65,6 @@ EmbeddedQueue::EmbeddedQueue(const std::filesystem::path& file, std::function<Mi
 }
 
 EmbeddedQueue::~EmbeddedQueue() = default;
-
-std::string EmbeddedQueue::enqueue(const NewTask& task) {
-  std::string id = task.id.empty() ? make_id() : task.id;
-  Millis now = clock_();
-  database_->write([&](Connection& connection) { insert(connection, id, task, now); });
-  return id;
-}
-
-Later<std::string> EmbeddedQueue::enqueue_later(NewTask task) {
-  std::string id = task.id.empty() ? make_id() : task.id;
-  return database_->write_later(
-      [id = std::move(id), task = std::move(task), now = clock_()](Connection& connection) {
-        insert(connection, id, task, now);
-        return id;
-      });
-}
-
-void EmbeddedQueue::enqueue_all(std::span<const NewTask> tasks) {
-  Millis now = clock_();
-  database_->write([&](Connection& connection) {
-    for (const auto& task : tasks) insert(connection, task.id.empty() ? make_id() : task.id, task, now);
-  });
-}
 
 std::optional<TaskState> EmbeddedQueue::find_task(std::string_view task_id) {
   Millis now = clock_();
@@ -160,7 +126,7 @@ QueueHealth EmbeddedQueue::health() {
       else
         health.dead_letters += total.integer(2);
     }
-    Millis ready = connection.find_integer("SELECT min(ready_at) FROM task WHERE phase = 1").value_or(0);
+    Millis ready = connection.find_integer(oldest_ready_sql).value_or(0);
     Millis delayed = connection.find_integer("SELECT min(ready_at) FROM task WHERE phase = 0").value_or(0);
     if (delayed > now) delayed = 0;
     health.oldest_waiting = ready && delayed ? std::min(ready, delayed) : std::max(ready, delayed);

@@ -7,10 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <random>
 
+#include "base/batch.h"
 #include "base/error.h"
 #include "embedded_queue/schema.h"
 #include "queue/task_queue_contract.h"
@@ -298,8 +300,8 @@ TEST(EmbeddedQueue, what_is_asked_often_is_found_by_an_index) {
     EXPECT_NE(plan.find("INDEX task_"), plan.npos) << condition << ": " << plan;
     EXPECT_EQ(plan.find("TEMP B-TREE"), plan.npos) << condition << ": " << plan;
   }
-  for (const char* sql :
-       {"SELECT min(ready_at) FROM task WHERE phase = 1", "SELECT min(ready_at) FROM task WHERE phase = 0"}) {
+  for (const char* sql : {"SELECT min(ready_at) FROM task WHERE phase = 1 AND priority = 3",
+                          "SELECT min(ready_at) FROM task WHERE phase = 0"}) {
     auto plan = connection.prepare("EXPLAIN QUERY PLAN " + std::string(sql)).plan();
     EXPECT_NE(plan.find("INDEX task_"), plan.npos) << sql << ": " << plan;
   }
@@ -323,6 +325,106 @@ TEST(EmbeddedQueue, a_file_of_the_first_version_keeps_its_order) {
   std::vector<std::string> ids;
   for (const auto& task : queue.lease_tasks("w", 10, 1000)) ids.push_back(task.id);
   EXPECT_EQ(ids, (std::vector<std::string>{"ordinary", "urgent", "new", "low"}));
+}
+
+// Its triggers counted new tasks; the same function of C++ does since, once and not twice.
+TEST(EmbeddedQueue, a_file_of_the_second_version_goes_on_counting) {
+  Folder folder;
+  {
+    auto second = queue_schema();
+    second.steps.resize(2);
+    sqlite::Connection connection({.file = folder.file()});
+    sqlite::migrate(connection, second);
+    for (const char* id : {"old1", "old2"})
+      connection.run(
+          "INSERT INTO task (id, priority, name, arguments, user_id, parent_id, max_retries, time_limit_s, "
+          "expires, phase, status, ready_at, created_at) VALUES (?, 0, 'tasks.test', '{}', '', 'both', 3, "
+          "60, "
+          "0, 1, 'PENDING', 5, 5)",
+          std::string_view(id));
+  }
+  EmbeddedQueue queue(folder.file());
+  queue.enqueue({.id = "both", .name = "tasks.other"});
+  for (const char* id : {"new", "old1"}) queue.enqueue({.id = id, .name = "tasks.test", .parent_id = "both"});
+  EXPECT_EQ(counts_of(queue), (std::map<std::string, std::int64_t>{{"PENDING", 4}}));
+  EXPECT_EQ(counts_of(queue), recount(folder.file()));
+  EXPECT_EQ(queue.find_task("both")->children, 3);
+  EXPECT_EQ(queue.health().oldest_waiting, 5);
+  for (const auto& task : queue.lease_tasks("w", 10, 1000)) queue.finish(task, "1");
+  EXPECT_EQ(counts_of(queue)["SUCCESS"], 4);
+  EXPECT_EQ(queue.find_task("both")->children_done, 3);
+}
+
+// Whatever its priority is.
+TEST(EmbeddedQueue, tells_since_when_the_oldest_task_waits) {
+  for (int oldest : {0, 4, 7, 9}) {
+    Folder folder;
+    Millis clock = 1000;
+    EmbeddedQueue queue(folder.file(), [&] { return clock; });
+    EXPECT_EQ(queue.health().oldest_waiting, 0);
+    queue.enqueue({.name = "tasks.test", .priority = oldest});
+    clock = 2000;
+    for (int priority = 0; priority < 10; ++priority)
+      queue.enqueue({.name = "tasks.test", .priority = priority});
+    EXPECT_EQ(queue.health().oldest_waiting, 1000) << oldest;
+    for (const auto& task : queue.lease_tasks("w", 11, 60'000)) queue.finish(task, "1");
+    EXPECT_EQ(queue.health().oldest_waiting, 0);
+  }
+}
+
+// As the links of one commit are, and what an I/O thread asks for at once.
+TEST(EmbeddedQueue, a_batch_queues_together_and_counts_right) {
+  Folder folder;
+  EmbeddedQueue queue(folder.file());
+  queue.enqueue({.id = "known", .name = "tasks.test"});
+  queue.enqueue({.id = "both", .name = "tasks.other"});
+  std::atomic<int> ended = 0;
+  std::vector<std::shared_ptr<LaterSource<std::string>>> sources;
+  Batch batch([] {});
+  for (const char* id : {"a", "", "known", "a", ""}) {
+    NewTask task{.id = id, .name = *id ? "tasks.test" : "tasks.other", .parent_id = "both"};
+    sources.push_back(queue.enqueue_later(task).source());
+    sources.back()->begin([&] {
+      ++ended;
+      ended.notify_one();
+    });
+  }
+  EXPECT_FALSE(queue.find_task("a")) << "nothing before the batch ends";
+  batch.end();
+  for (int so_far = ended; so_far < 5; so_far = ended) ended.wait(so_far);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto id = sources[i]->take();
+    ASSERT_TRUE(queue.find_task(id)) << i;
+    EXPECT_EQ(queue.find_task(id)->name, i == 1 || i == 4 ? "tasks.other" : "tasks.test");
+  }
+  EXPECT_EQ(counts_of(queue), recount(folder.file()));
+  EXPECT_EQ(counts_of(queue)["PENDING"], 5);
+  EXPECT_EQ(queue.find_task("both")->children, 3);
+}
+
+TEST(EmbeddedQueue, what_is_queued_together_fails_together_and_all_are_told) {
+  Folder folder;
+  EmbeddedQueue queue(folder.file());
+  sqlite::Connection({.file = folder.file()})
+      .run_script(
+          "CREATE TRIGGER refuse BEFORE INSERT ON task WHEN new.name = 'tasks.bad' BEGIN SELECT RAISE(ABORT, "
+          "'refused'); END");
+  std::atomic<int> ended = 0;
+  std::vector<std::shared_ptr<LaterSource<std::string>>> sources;
+  Batch batch([] {});
+  for (const char* name : {"tasks.good", "tasks.bad"}) {
+    sources.push_back(queue.enqueue_later({.id = name, .name = name}).source());
+    sources.back()->begin([&] {
+      ++ended;
+      ended.notify_one();
+    });
+  }
+  batch.end();
+  for (int so_far = ended; so_far < 2; so_far = ended) ended.wait(so_far);
+  for (const auto& source : sources) EXPECT_THROW(source->take(), Error);
+  EXPECT_FALSE(queue.find_task("tasks.good"));
+  EXPECT_TRUE(queue.health().counts.empty());
+  EXPECT_EQ(queue.enqueue({.id = "tasks.good", .name = "tasks.good"}), "tasks.good");
 }
 
 TEST(EmbeddedQueue, refuses_a_file_that_is_no_queue) {
