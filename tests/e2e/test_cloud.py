@@ -4,6 +4,7 @@ import os
 import random
 import threading
 import time
+from http.client import HTTPException
 
 import pytest
 from conftest import PATIENCE, segment_body, wait_until
@@ -22,7 +23,7 @@ class Client(threading.Thread):
     def __init__(self, server, number, counted, stop):
         super().__init__(daemon=True)
         self.server, self.number, self.counted, self.stop = server, number, counted, stop
-        self.created, self.sure, self.tried, self.slowest = {}, 0, 0, 0
+        self.created, self.sure, self.tried, self.slowest, self.hung = {}, 0, 0, 0, []
 
     def run(self):
         turn = 0
@@ -47,8 +48,13 @@ class Client(threading.Thread):
 
     def ask(self, *request, wants_body=False):
         began = time.monotonic()
-        with contextlib.suppress(OSError, ValueError, EOFError, __import__("http.client").client.HTTPException):
+        try:
             answer = self.server.call(*request)
+        except TimeoutError:
+            self.hung.append(request[:2])  # a server that died would have closed the connection
+        except (OSError, ValueError, EOFError, HTTPException):
+            pass
+        else:
             self.slowest = max(self.slowest, time.monotonic() - began)
             return answer if wants_body else answer.status
         return None
@@ -82,7 +88,7 @@ def test_kills_and_faults_lose_nothing_that_was_acknowledged(make_server, accoun
                 jobs.append(server.upload(small_video, cutting={"type": "fixed", "duration_seconds": 2, "mode": "keyframe"}))
     stop.set()
     for client in clients:
-        client.join(PATIENCE)
+        client.join(2 * PATIENCE)  # a request that hangs ends first, and is told of
         assert not client.is_alive()
     for engine in (account.dynamodb, account.s3):
         engine.control("DELETE", "faults")
@@ -99,4 +105,5 @@ def test_kills_and_faults_lose_nothing_that_was_acknowledged(make_server, accoun
     for job in jobs:
         assert [s["segment_number"] for s in server.wait_segments(job)] == [1, 2, 3]
     print({"created": len(sure), "there": len(there), "downloads": count, "killed": killed, "jobs": len(jobs), "slowest": max(c.slowest for c in clients)})
-    assert max(c.slowest for c in clients) < 30
+    # Nothing hangs. How long an answer takes is the machine's: each of a request's calls is tried again for ten seconds.
+    assert not [request for c in clients for request in c.hung]
