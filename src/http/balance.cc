@@ -62,9 +62,9 @@ void Balance::look(Clock::time_point now) {
   if (!lock || members_.size() < 2 || now - looked_ < period) return;
   const auto passed = now - std::exchange(looked_, now);
   const auto uses = measure(std::chrono::duration<double, std::nano>(passed).count());
+  for (auto& member : members_) member.loop->give(0, nullptr);
   if (passed > most_periods * period) return before_.clear();
   const auto move = move_to_balance(before_, uses);
-  for (auto& member : members_) member.loop->give(0, nullptr);
   if (move) members_[move->from].loop->give(move->count, members_[move->to].loop);
   before_ = uses;
 }

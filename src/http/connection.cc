@@ -68,10 +68,10 @@ Connection::~Connection() {
   loop_.remove(*this);
 }
 
-void Connection::sweep(Millis now) {
-  if (now < deadline_) return;
+Millis Connection::sweep(Millis now) {
   error_code ignored;
-  socket_.cancel(ignored);
+  if (now >= deadline_) socket_.cancel(ignored);
+  return 0;
 }
 
 // By the clock that costs least to read: some milliseconds matter to no deadline.

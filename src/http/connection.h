@@ -33,7 +33,7 @@ class Connection final : public Tracked {
   // Until the client or the server ends it, or it has become an event stream.
   Task<void> run();
 
-  void sweep(Millis now) override;
+  Millis sweep(Millis now) override;
   void stop_gracefully() override;
 
  private:

@@ -37,36 +37,37 @@ void EventConnection::start() {
   if (loop_.shared.stopping) close();
 }
 
-// Whom a thread has sent something to; their loops are told when its batch ends. A loop that was told at once
+// Whom a thread has sent something to; their loop is told when its batch ends. A loop that was told at once
 // would write to the first, find nothing more and fall asleep again before the second is queued: it would be
 // woken for nearly every one.
 struct EventConnection::Woken {
-  Woken() = default;
+  explicit Woken(Loop& l) : loop(l) {}
   ~Woken() {
-    for (const auto& stream : streams) stream->wake_loop();
+    for (const auto& stream : streams) {
+      // The loop is told while a stream's lock is held: finish() takes the lock too, so nobody reaches for a
+      // loop that has ended. The stream may not go under its own lock.
+      const auto kept = stream;
+      std::lock_guard lock(kept->mutex_);
+      if (kept->closed_) continue;
+      loop.wake(std::move(streams));
+      return;
+    }
   }
   Woken(const Woken&) = delete;
   Woken& operator=(const Woken&) = delete;
 
-  std::vector<std::shared_ptr<EventConnection>> streams;
+  Loop& loop;
+  Loop::Streams streams;
 };
 
 void EventConnection::wake() {
   if (woken_) return;
   woken_ = true;
   auto* batch = Batch::of_this_thread();
-  if (!batch) return loop_.wake(shared_from_this());
-  static const char owner = 0;
-  auto& kept = batch->kept_for(&owner);
-  if (!kept) kept = std::make_shared<Woken>();
+  if (!batch) return loop_.wake({shared_from_this()});
+  auto& kept = batch->kept_for(&loop_);
+  if (!kept) kept = std::make_shared<Woken>(loop_);
   static_cast<Woken*>(kept.get())->streams.push_back(shared_from_this());
-}
-
-// The loop is told while the lock is held, here as above: finish() takes the lock too, so nobody reaches for
-// a loop that has ended.
-void EventConnection::wake_loop() {
-  std::lock_guard lock(mutex_);
-  if (!closed_) loop_.wake(shared_from_this());
 }
 
 bool EventConnection::send(std::shared_ptr<const std::string> event) {
@@ -184,16 +185,19 @@ void EventConnection::wait_until_writable() {
   });
 }
 
-void EventConnection::sweep(Millis now) {
+Millis EventConnection::sweep(Millis now) {
   bool is_waiting;
   {
     std::lock_guard lock(mutex_);
     is_waiting = waiting_bytes_ > 0;
   }
-  if (is_waiting && now - last_progress_ >= stalled_ms)
+  const auto due = last_progress_ + (is_waiting ? stalled_ms : heartbeat_ms);
+  if (now < due) return due;
+  if (is_waiting)
     finish();
-  else if (!is_waiting && now - last_progress_ >= heartbeat_ms)
+  else
     send(heartbeat());
+  return 0;
 }
 
 void EventConnection::finish() {

@@ -30,7 +30,7 @@ class EventConnection final : public EventStream,
   // On the loop's thread.
   void start();
   void flush();
-  void sweep(Millis now) override;
+  Millis sweep(Millis now) override;
   void stop_gracefully() override { close(); }
   void abandon() override { finish(); }
 
@@ -40,7 +40,6 @@ class EventConnection final : public EventStream,
   bool write_some();
   struct Woken;
   void wake();  // with the mutex held
-  void wake_loop();
   void wait_until_writable();
   void finish();
 

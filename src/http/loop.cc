@@ -81,7 +81,11 @@ void Loop::tick() {
   auto now = steady_ms();
   // From the back: an entry that leaves is replaced by the last one, which has been seen.
   for (auto i = tracked_.size(); i-- > 0;)
-    if (i < tracked_.size()) tracked_[i]->sweep(now);
+    if (i < tracked_.size() && tracked_[i].quiet_until <= now) {
+      auto* who = tracked_[i].who;
+      const auto quiet_until = who->sweep(now);
+      if (i < tracked_.size() && tracked_[i].who == who) tracked_[i].quiet_until = quiet_until;
+    }
   timer_.expires_after(sweep_period);
   timer_.async_wait([this](error_code error) {
     if (!error) tick();
@@ -160,24 +164,27 @@ void Loop::give(int count, Loop* to) {
 
 void Loop::add(Tracked& entry) {
   entry.position_ = tracked_.size();
-  tracked_.push_back(&entry);
+  tracked_.push_back({&entry});
 }
 
 void Loop::remove(Tracked& entry) {
-  tracked_.back()->position_ = entry.position_;
+  tracked_.back().who->position_ = entry.position_;
   tracked_[entry.position_] = tracked_.back();
   tracked_.pop_back();
 }
 
-void Loop::wake(std::shared_ptr<EventConnection> stream) {
+void Loop::wake(Streams&& streams) {
   std::lock_guard lock(woken_mutex_);
-  woken_.push_back(std::move(stream));
   // One wake-up of the thread serves all the streams that an event goes to.
-  if (woken_.size() == 1) asio::post(context, [this] { flush_woken(); });
+  if (woken_.empty()) asio::post(context, [this] { flush_woken(); });
+  if (woken_.empty())
+    woken_ = std::move(streams);
+  else
+    std::ranges::move(streams, std::back_inserter(woken_));
 }
 
 void Loop::flush_woken() {
-  std::vector<std::shared_ptr<EventConnection>> streams;
+  Streams streams;
   {
     std::lock_guard lock(woken_mutex_);
     streams.swap(woken_);
@@ -236,7 +243,7 @@ void Loop::run_resumed() {
 void Loop::stop_gracefully() {
   asio::post(context, [this] {
     for (auto i = tracked_.size(); i-- > 0;)
-      if (i < tracked_.size()) tracked_[i]->stop_gracefully();
+      if (i < tracked_.size()) tracked_[i].who->stop_gracefully();
   });
 }
 
@@ -247,7 +254,7 @@ void Loop::abandon_all() {
     none_waits_.wait(lock, [this] { return waiting_ == 0; });
   }
   for (auto i = tracked_.size(); i-- > 0;)
-    if (i < tracked_.size()) tracked_[i]->abandon();
+    if (i < tracked_.size()) tracked_[i].who->abandon();
   std::lock_guard lock(woken_mutex_);
   woken_.clear();
   resumed_.clear();

@@ -59,7 +59,8 @@ class Place {
 // What the loop's timer looks after.
 class Tracked {
  public:
-  virtual void sweep(Millis now) = 0;
+  // Until when it need not be asked again; 0: at the next turn.
+  virtual Millis sweep(Millis now) = 0;
   virtual void stop_gracefully() = 0;
   virtual void abandon() {}  // the server ends; its threads run no more
 
@@ -80,7 +81,8 @@ class Loop {
   void adopt(int socket, std::string remote_address);  // any thread
   // The same with a connection of another loop's, between two of its requests.
   void take_over(int socket, std::string remote_address, Place);  // any thread
-  void wake(std::shared_ptr<EventConnection>);                    // any thread: its events are written soon
+  using Streams = std::vector<std::shared_ptr<EventConnection>>;
+  void wake(Streams&&);  // any thread: their events are written soon
   // A coroutine of this loop waits for what another thread brings, unless as many do as may: then false.
   bool begin_waiting();
   void resume(std::function<void()> waiting);  // any thread: it goes on soon
@@ -115,7 +117,12 @@ class Loop {
   void begin(Accepted&);
 
   // What connections touch when they go is declared before the context, which ends the last of them.
-  std::vector<Tracked*> tracked_;
+  struct Entry {
+    Tracked* who;
+    Millis quiet_until =
+        0;  // beside it, so that thousands of streams in which nothing happens are not touched
+  };
+  std::vector<Entry> tracked_;
   std::atomic<int> connections_{0};
   Balance::Clock::time_point next_look_;
   std::atomic<unsigned> look_{1};
@@ -128,7 +135,7 @@ class Loop {
 
  private:
   std::mutex woken_mutex_;
-  std::vector<std::shared_ptr<EventConnection>> woken_;
+  Streams woken_;
   std::mutex waiting_mutex_;
   std::condition_variable none_waits_;
   std::size_t waiting_ = 0;

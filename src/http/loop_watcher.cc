@@ -52,10 +52,11 @@ class LoopWatch final : public Watch, private Tracked {
   void set_deadline(Millis deadline) override { deadline_ = deadline; }
 
  private:
-  void sweep(Millis now) override {
-    if (deadline_ == 0 || now < deadline_) return;
+  Millis sweep(Millis now) override {
+    if (deadline_ == 0 || now < deadline_) return 0;
     deadline_ = 0;
     told_->who->on_deadline();
+    return 0;
   }
   void stop_gracefully() override {}
 
