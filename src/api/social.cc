@@ -5,6 +5,7 @@
 #include "api/handlers.h"
 #include "api/present.h"
 #include "api/segments.h"
+#include "base/later_step.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "http/router.h"
@@ -23,13 +24,15 @@ void take_sync(const std::string& user, Api& api) {
                 {}, wait);
 }
 
-NewTask make_sync_task(const Segment& segment, SocialMediaPlatform platform) {
+// `user_id`: the segment's owner.
+NewTask make_sync_task(const std::string& segment_id, SocialMediaPlatform platform,
+                       const std::string& user_id) {
   std::string arguments = "{\"segment_id\":";
-  encode(arguments, segment.segment_id);
+  encode(arguments, segment_id);
   arguments += ",\"platform\":";
   encode(arguments, platform);
   arguments += '}';
-  return make_task(sync_metrics_task, std::move(arguments), segment.user_id);
+  return make_task(sync_metrics_task, std::move(arguments), user_id);
 }
 
 void note_queued(const Segment& segment, SocialMediaPlatform platform, std::string_view task_id) {
@@ -38,16 +41,15 @@ void note_queued(const Segment& segment, SocialMediaPlatform platform, std::stri
 }
 
 // The answer once the sync is queued, which it names.
-Response queued_response(VersionedSegment&& stored, SocialMediaPlatform platform, const Request& request,
-                         Services& services) {
-  auto queueing = services.queue.enqueue_later(make_sync_task(stored.segment, platform));
-  return later_response(std::move(queueing).then(
-      [&request, &services, platform, stored = std::move(stored)](const std::string& task_id) {
+Later<Response> queue_sync(VersionedSegment&& stored, SocialMediaPlatform platform, NewTask&& task,
+                           const Request& request, Services& services) {
+  return services.queue.enqueue_later(std::move(task))
+      .then([&request, &services, platform, stored = std::move(stored)](const std::string& task_id) {
         note_queued(stored.segment, platform, task_id);
         Response response = segment_response(stored, request, services);
         response.set("X-Task-Id", task_id);
         return response;
-      }));
+      });
 }
 
 // What a platform's refusal means to who waits: the post is linked already, so nothing of the answer hides
@@ -64,7 +66,8 @@ std::optional<Response> sync_now(const Segment& segment, const SocialMediaUsage&
     throw Error(ErrorKind::conflict, "The post is linked, but " + name + " has no such post.");
   if (error->kind() == ErrorKind::forbidden)
     throw Error(ErrorKind::conflict, "The post is linked, but " + name + " does not let us read it.");
-  const std::string task_id = services.queue.enqueue(make_sync_task(segment, usage.platform));
+  const std::string task_id =
+      services.queue.enqueue(make_sync_task(segment.segment_id, usage.platform, segment.user_id));
   note_queued(segment, usage.platform, task_id);
   Error refusal(
       ErrorKind::unavailable,
@@ -111,6 +114,14 @@ Response synced_response(const Segment& segment, const std::vector<SocialMediaUs
   return segment_response(require_segment(request, services), request, services);
 }
 
+// The answer after that one post of the segment's was read.
+Response answer_synced(const Segment& segment, const SocialMediaUsage& post, const Request& request,
+                       Services& services) {
+  auto posts = posts_on(segment, post.platform);
+  std::erase_if(posts, [&](const auto& usage) { return usage.post_id != post.post_id; });
+  return synced_response(segment, posts, request, services);
+}
+
 // Without a post: those that are linked are synced.
 Response sync_linked(SocialMediaPlatform platform, bool waits, const Request& request, Api& api) {
   auto stored = require_segment(request, api.services);
@@ -120,7 +131,8 @@ Response sync_linked(SocialMediaPlatform platform, bool waits, const Request& re
     throw invalid_input({{"/post_id", "required", "One of \"post_id\" and \"post_url\" is required."}});
   take_sync(stored.segment.user_id, api);
   if (waits) return synced_response(stored.segment, posts, request, api.services);
-  return queued_response(std::move(stored), platform, request, api.services);
+  auto task = make_sync_task(stored.segment.segment_id, platform, stored.segment.user_id);
+  return later_response(queue_sync(std::move(stored), platform, std::move(task), request, api.services));
 }
 
 // Where the counts of the platform's posts are read; std::nullopt where it is not set up.
@@ -177,8 +189,8 @@ bool waits_for_counts(const Request& request) {
   return std::ranges::any_of(request.query, [](const auto& parameter) { return parameter.first == "wait"; });
 }
 
-// The post is durable before its sync is queued. Should the program be killed between, the post is due since
-// it was linked, and beat finds it.
+// The post is durable before its sync is queued, by the thread that made it durable. Should the program be
+// killed between, the post is due since it was linked, and beat finds it.
 Response link_post(const Request& request, Api& api) {
   Services& services = api.services;
   const bool waits = read_query<LinkQuery>(request).wait.value_or(false);
@@ -201,13 +213,18 @@ Response link_post(const Request& request, Api& api) {
   };
   auto linking =
       services.segments.link_post_later(id, std::string(owner_of(request)), wanted, std::move(check));
-  return later_response(std::move(linking).then(
-      [&request, &services, waits, id = std::move(id), wanted = std::move(wanted)](LinkedPost&& linked) {
+  if (waits)
+    return later_response(std::move(linking).then(
+        [&request, &services, id = std::move(id), wanted = std::move(wanted)](LinkedPost&& linked) {
+          if (linked.outcome == LinkOutcome::absent) throw not_found("segment", id);
+          return answer_synced(linked.segment.segment, wanted, request, services);
+        }));
+  return later_response(then_begin(
+      std::move(linking), [&request, &services, task = make_sync_task(id, body.platform, ""),
+                           id = std::move(id), platform = body.platform](LinkedPost&& linked) mutable {
         if (linked.outcome == LinkOutcome::absent) throw not_found("segment", id);
-        if (!waits) return queued_response(std::move(linked.segment), wanted.platform, request, services);
-        auto posts = posts_on(linked.segment.segment, wanted.platform);
-        std::erase_if(posts, [&](const auto& usage) { return usage.post_id != wanted.post_id; });
-        return synced_response(linked.segment.segment, posts, request, services);
+        task.user_id = linked.segment.segment.user_id;
+        return queue_sync(std::move(linked.segment), platform, std::move(task), request, services);
       }));
 }
 

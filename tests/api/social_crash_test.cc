@@ -23,14 +23,25 @@
 namespace segments {
 namespace {
 
-// The process is killed where the link is durable and its task is about to be queued.
+[[noreturn]] void die() {
+  ::kill(::getpid(), SIGKILL);
+  std::abort();
+}
+
+// The process is killed where the link is durable and its task is about to be queued, or where both are
+// durable and nobody was told yet.
 class DeadlyQueue : public EmbeddedQueue {
  public:
-  using EmbeddedQueue::EmbeddedQueue;
-  Later<std::string> enqueue_later(NewTask) override {
-    ::kill(::getpid(), SIGKILL);
-    std::abort();
+  DeadlyQueue(const std::string& file, bool queues) : EmbeddedQueue(file), queues_(queues) {}
+  Later<std::string> enqueue_later(NewTask task) override {
+    if (!queues_) die();
+    return EmbeddedQueue::enqueue_later(std::move(task)).then([](const std::string&) -> std::string {
+      die();
+    });
   }
+
+ private:
+  bool queues_;
 };
 
 class SocialCrash : public ::testing::Test {
@@ -89,19 +100,10 @@ class SocialCrash : public ::testing::Test {
     if (answer.status != 200) throw std::runtime_error(answer.body);
     return std::string(answer.headers.find("X-Task-Id"));
   }
-  static std::size_t count_posts(Services& services, const std::string& segment_id) {
-    auto stored = services.segments.find_segment(segment_id);
-    return stored ? stored->segment.social_media_usage.size() : 0;
-  }
-
-  Config config_;
-};
-
-TEST_F(SocialCrash, APostWhoseTaskWasNotQueuedIsSynced) {
-  expect_killed(fork_child([&] {
+  void link_with_deadly_queue(bool queues) const {
     auto engines = open();
     Services& wired = engines.services();
-    DeadlyQueue queue(config_.data_dir + "/queue.db");
+    DeadlyQueue queue(config_.data_dir + "/queue.db", queues);
     Services services{.segments = wired.segments,
                       .videos = wired.videos,
                       .events = wired.events,
@@ -114,7 +116,17 @@ TEST_F(SocialCrash, APostWhoseTaskWasNotQueuedIsSynced) {
                       .probe = wired.probe,
                       .settings = wired.settings};
     link(*make_router(services), create(services, 1));
-  }));
+  }
+  static std::size_t count_posts(Services& services, const std::string& segment_id) {
+    auto stored = services.segments.find_segment(segment_id);
+    return stored ? stored->segment.social_media_usage.size() : 0;
+  }
+
+  Config config_;
+};
+
+TEST_F(SocialCrash, APostWhoseTaskWasNotQueuedIsSynced) {
+  expect_killed(fork_child([&] { link_with_deadly_queue(false); }));
   auto engines = open();
   Services& services = engines.services();
   const auto id = make_numbered_segment_id("v1", 1);
@@ -128,6 +140,22 @@ TEST_F(SocialCrash, APostWhoseTaskWasNotQueuedIsSynced) {
   std::filesystem::create_directories(work);
   run_task(tasks.front(), services, work.string());
   EXPECT_TRUE(services.segments.find_segment(id)->segment.social_media_usage.at(0).last_synced);
+}
+
+TEST_F(SocialCrash, ATaskWhoseLinkWasNotAnsweredIsRunLikeAnyOther) {
+  expect_killed(fork_child([&] { link_with_deadly_queue(true); }));
+  auto engines = open();
+  Services& services = engines.services();
+  const auto id = make_numbered_segment_id("v1", 1);
+  ASSERT_EQ(count_posts(services, id), 1u);
+  auto tasks = services.queue.lease_tasks("w", 10, 60'000);
+  ASSERT_EQ(tasks.size(), 1u);
+  const auto work = std::filesystem::path(config_.data_dir) / "run";
+  std::filesystem::create_directories(work);
+  const auto outcome = run_task(tasks.front(), services, work.string());
+  EXPECT_EQ(outcome.ending, TaskEnding::success) << outcome.error;
+  EXPECT_TRUE(services.segments.find_segment(id)->segment.social_media_usage.at(0).last_synced);
+  EXPECT_EQ(queue_due_syncs(services, now_ms() + 60'000, 10, [] { return true; }), 0);
 }
 
 TEST_F(SocialCrash, LosesNoAcknowledgedLinkNorItsTask) {
