@@ -1,4 +1,3 @@
-#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -116,7 +115,6 @@ void supervise(WorkerProcess& worker, const sigset_t& signals) {
 }  // namespace
 
 int serve(const Config& config) {
-  mallopt(M_ARENA_MAX, 2);  // each arena keeps its own peak
   sigset_t signals = block_signals();
   // Who waits for an answer over HTTP is told soon that there is none.
   constexpr redis::Timeouts hasty{.connect_ms = 2'000, .answer_ms = 2'000};

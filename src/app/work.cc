@@ -1,4 +1,3 @@
-#include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -80,7 +79,6 @@ void limit_memory([[maybe_unused]] const Config& config) {
 }  // namespace
 
 int work(const Config& config, const WorkOptions& wanted) {
-  mallopt(M_ARENA_MAX, 1);
   signal(SIGPIPE, SIG_IGN);
   for (int number : {SIGTERM, SIGINT, SIGALRM}) {
     struct sigaction action {};
@@ -122,7 +120,6 @@ int work(const Config& config, const WorkOptions& wanted) {
 }
 
 int work_in_slot(const Config& config) {
-  mallopt(M_ARENA_MAX, 1);
   limit_memory(config);
   signal(SIGPIPE, SIG_IGN);
   // Opened by the first task: the slot forks its guard before, and a slot that waits costs little.
