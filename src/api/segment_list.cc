@@ -44,31 +44,6 @@ std::string next_address(const Request& request, const Services& services, const
   return address + separator + "cursor=" + cursor;
 }
 
-}  // namespace
-
-bool scans_segments(const Request& request) {
-  std::int64_t page = 1, offset = 0, limit = default_page_size;
-  for (const auto& [name, value] : request.query) {
-    if (value.empty()) continue;
-    if (name == "offset")
-      offset = parse_integer(value).value_or(0);
-    else if (name == "page")
-      page = parse_integer(value).value_or(1);
-    else if (name == "limit" || name == "page_size")
-      limit = parse_integer(value).value_or(limit);
-    else if (name == "segment_type" && value == name_of(SegmentType::processed))
-      continue;  // nearly all are; those of the other types lie far apart
-    else if (std::ranges::find(unscanned_parameters, name) == std::end(unscanned_parameters))
-      return true;
-  }
-  // Bounded before they are multiplied: nobody has judged these numbers yet.
-  page = std::clamp<std::int64_t>(page, 1, most_rows_skipped + 2);
-  limit = std::clamp<std::int64_t>(limit, 1, largest_page_size);
-  return offset > most_rows_skipped || (page - 1) * limit > most_rows_skipped;
-}
-
-namespace {
-
 // What follows the records.
 void print_end(TextSink& out, const PrintedPage& printed, std::int64_t page, std::string_view next_cursor) {
   out += "],\"total_count\":";
@@ -137,7 +112,38 @@ std::string list_key(const Request& request, const Services& services) {
   return key;
 }
 
+Response answer_from_store(const Request& request, Api& api, const std::string& key) {
+  auto listed = make_list(request, api.services);
+  // Kept under the revision of the state that was printed, which may be a later one than was asked for
+  // before.
+  if (listed.revision)
+    api.lists.put_answer(key, *listed.revision, listed.steady_until,
+                         std::make_shared<const ListAnswer>(listed.answer));
+  return list_response(request, listed.answer, std::move(listed.answer.body));
+}
+
 }  // namespace
+
+bool scans_segments(const Request& request) {
+  std::int64_t page = 1, offset = 0, limit = default_page_size;
+  for (const auto& [name, value] : request.query) {
+    if (value.empty()) continue;
+    if (name == "offset")
+      offset = parse_integer(value).value_or(0);
+    else if (name == "page")
+      page = parse_integer(value).value_or(1);
+    else if (name == "limit" || name == "page_size")
+      limit = parse_integer(value).value_or(limit);
+    else if (name == "segment_type" && value == name_of(SegmentType::processed))
+      continue;  // nearly all are; those of the other types lie far apart
+    else if (std::ranges::find(unscanned_parameters, name) == std::end(unscanned_parameters))
+      return true;
+  }
+  // Bounded before they are multiplied: nobody has judged these numbers yet.
+  page = std::clamp<std::int64_t>(page, 1, most_rows_skipped + 2);
+  limit = std::clamp<std::int64_t>(limit, 1, largest_page_size);
+  return offset > most_rows_skipped || (page - 1) * limit > most_rows_skipped;
+}
 
 std::string show_segments(const std::vector<Segment>& segments, const Request& request, Services& services) {
   std::string body;
@@ -151,26 +157,13 @@ std::string show_segments(const std::vector<Segment>& segments, const Request& r
   return body;
 }
 
-namespace {
-
-Response answer_from_store(const Request& request, Api& api) {
-  auto listed = make_list(request, api.services);
-  // Kept under the revision of the state that was printed, which may be a later one than was asked for
-  // before.
-  if (listed.revision)
-    api.lists.put_answer(list_key(request, api.services), *listed.revision, listed.steady_until,
-                         std::make_shared<const ListAnswer>(listed.answer));
-  return list_response(request, listed.answer, std::move(listed.answer.body));
-}
-
-}  // namespace
-
 Response list_segments(const Request& request, Api& api) {
+  auto key = list_key(request, api.services);
   if (const auto revision = api.services.segments.find_list_revision(request.user))
-    if (auto kept = api.lists.find_answer(list_key(request, api.services), *revision, now_ms()))
+    if (auto kept = api.lists.find_answer(key, *revision, now_ms()))
       return list_response(request, *kept, kept->body);
-  if (!scans_segments(request)) return answer_from_store(request, api);
-  auto answer = [&request, &api](bool) { return answer_from_store(request, api); };
+  if (!scans_segments(request)) return answer_from_store(request, api, key);
+  auto answer = [&request, &api, key = std::move(key)](bool) { return answer_from_store(request, api, key); };
   return later_response(Later<bool>(true).then(answer).for_who_may_wait());
 }
 
