@@ -46,10 +46,13 @@ void note_event(Connection& connection, std::int64_t user_ref, Event&& event) {
   if (!connection.keeps_notes()) write_noted_events(connection);
 }
 
-// Several rows a statement: AUTOINCREMENT reads and writes its own table once for each statement.
+// Several rows a statement: AUTOINCREMENT reads and writes its own table once for each statement. OR FAIL:
+// should a row be refused, whoever wrote the transaction undoes it whole; without, SQLite copies every page
+// that the statement changes, to undo its other rows.
 void write_noted_events(Connection& connection) {
   static const auto insert_rows = [](std::size_t rows) {
-    std::string sql = "INSERT INTO \"events\" (\"user_ref\", \"at\", \"type\", \"data\") VALUES (?, ?, ?, ?)";
+    std::string sql =
+        "INSERT OR FAIL INTO \"events\" (\"user_ref\", \"at\", \"type\", \"data\") VALUES (?, ?, ?, ?)";
     for (std::size_t row = 1; row < rows; ++row) sql += ", (?, ?, ?, ?)";
     return sql;
   };
