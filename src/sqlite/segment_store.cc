@@ -74,12 +74,17 @@ std::optional<VersionedSegment> update_in(Connection& connection, std::string_vi
   auto row = find_row_of(connection, segment_id, user_id);
   if (!row) return std::nullopt;
   check_version(*row, if_version);
-  Segment edited = row->segment;
+  // What else it may have changed goes with the copy.
+  Segment& stored = row->segment;
+  Segment edited;
+  edited.title = std::move(stored.title);
+  edited.description = std::move(stored.description);
+  edited.tags = std::move(stored.tags);
   change(edited);
-  row->segment.title = std::move(edited.title);
-  row->segment.description = std::move(edited.description);
-  row->segment.tags = std::move(edited.tags);
-  row->segment.updated_at = updated_at;
+  stored.title = std::move(edited.title);
+  stored.description = std::move(edited.description);
+  stored.tags = std::move(edited.tags);
+  stored.updated_at = updated_at;
   row->version += 1;
   update_edited(connection, *row);
   note_change(connection, row->user_ref, row->segment_ref);

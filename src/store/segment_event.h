@@ -29,11 +29,16 @@ BOOST_DESCRIBE_STRUCT(SyncedEvent, (),
 // `type`: segment.created, segment.updated or segment.deleted.
 inline Event make_segment_event(const Segment& segment, const char* type, Millis now) {
   const std::string at = format_time(now);
+  std::string data;
+  data.reserve(100 + segment.segment_id.size() + segment.video_id.size() + segment.user_id.size());
+  TextSink out(data);
+  encode(out, SegmentEvent{segment.segment_id, segment.video_id, segment.user_id, at});
+  out.end();
   return {.id = 0,
           .type = type,
           .user_id = segment.user_id,
           .job_id = std::nullopt,
-          .data = encode(SegmentEvent{segment.segment_id, segment.video_id, segment.user_id, at}),
+          .data = std::move(data),
           .at = now};
 }
 
