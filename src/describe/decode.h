@@ -3,6 +3,7 @@
 // are members given twice.
 #pragma once
 
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/value.hpp>
 #include <concepts>
 #include <string>
@@ -27,8 +28,8 @@ boost::json::value parse_json(std::string_view text);
 
 namespace detail {
 
-// The same; members given twice are put into the faults instead.
-boost::json::value parse_json(std::string_view text, Faults&);
+// The same, kept in the given memory; members given twice are put into the faults instead.
+boost::json::value parse_json(std::string_view text, Faults&, boost::json::storage_ptr = {});
 // Error{invalid} when there are any. It tells how many there are and carries the first hundred: an answer
 // must not grow with hostile input.
 void throw_faults(Faults&&);
@@ -167,7 +168,10 @@ T decode(const boost::json::value& json, Faults faults = {}) {
 template <class T, std::convertible_to<std::string_view> Text>
 T decode(const Text& text) {
   Faults faults;
-  auto json = detail::parse_json(text, faults);
+  // Most input fits, and its tree takes no memory of its own.
+  unsigned char buffer[4096];
+  boost::json::monotonic_resource memory(buffer, sizeof buffer);
+  const auto json = detail::parse_json(text, faults, &memory);
   return decode<T>(json, std::move(faults));
 }
 

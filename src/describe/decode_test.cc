@@ -54,6 +54,20 @@ TEST(Decode, TakesEveryKindOfMember) {
   EXPECT_EQ(thing.extra.text, R"([1,{"a":null}])");
 }
 
+// Small trees and large ones lie in different memory.
+TEST(Decode, TakesMuchAndLittle) {
+  for (int size = 0; size <= 1'000; size += size < 100 ? 1 : 100) {
+    std::map<std::string, std::int64_t> counts;
+    for (int n = 0; n < size; ++n) counts["counted under a name of some length " + std::to_string(n)] = n;
+    const std::vector<std::string> words(static_cast<std::size_t>(size), std::string(40, 'w'));
+    auto read = decode<std::map<std::string, std::int64_t>>(encode(counts));
+    EXPECT_TRUE(read.size() == counts.size() && std::equal(read.begin(), read.end(), counts.begin())) << size;
+    EXPECT_EQ(decode<std::vector<std::string>>(encode(words)), words) << size;
+    const std::string text(static_cast<std::size_t>(size) * 10, 'x');
+    EXPECT_EQ(decode<std::string>(encode(text)), text) << size;
+  }
+}
+
 TEST(Decode, LeavesWhatIsAbsent) {
   auto thing = decode<Thing>("{" + minimal + R"(,"note":null})");
   EXPECT_EQ(thing.kind, "plain");

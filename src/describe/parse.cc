@@ -31,9 +31,9 @@ struct Handler {
     std::string name;  // of the member that is being read
   };
 
-  Handler(unsigned char* memory, std::size_t size, Faults* where_to_tell)
+  Handler(unsigned char* memory, std::size_t size, json::storage_ptr storage, Faults* where_to_tell)
       : stack(json::storage_ptr(), memory, size), duplicates(where_to_tell) {
-    stack.reset();
+    stack.reset(std::move(storage));
   }
 
   json::value_stack stack;
@@ -143,9 +143,9 @@ struct Reading {
   std::size_t member_count;
 };
 
-Reading read(std::string_view text, Faults* duplicates) {
+Reading read(std::string_view text, json::storage_ptr storage, Faults* duplicates) {
   unsigned char memory[4096];
-  json::basic_parser<Handler> parser({}, memory, sizeof memory, duplicates);
+  json::basic_parser<Handler> parser({}, memory, sizeof memory, std::move(storage), duplicates);
   json::error_code error;
   auto taken = parser.write_some(false, text.data(), text.size(), error);
   if (!error && taken < text.size()) error = json::error::extra_data;
@@ -167,10 +167,10 @@ std::size_t count_members(const json::value& value) {
 
 }  // namespace
 
-boost::json::value detail::parse_json(std::string_view text, Faults& faults) {
-  auto reading = read(text, nullptr);
+boost::json::value detail::parse_json(std::string_view text, Faults& faults, json::storage_ptr storage) {
+  auto reading = read(text, std::move(storage), nullptr);
   // A tree has each name once: with fewer members in it than in the text, some were given twice.
-  if (count_members(reading.value) != reading.member_count) read(text, &faults);
+  if (count_members(reading.value) != reading.member_count) read(text, {}, &faults);
   return std::move(reading.value);
 }
 
