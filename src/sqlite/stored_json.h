@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "describe/decode.h"
 #include "describe/members.h"
+#include "sqlite/printed_json.h"
 
 namespace segments::sqlite {
 
@@ -57,13 +58,6 @@ bool for_each_plain_text(std::string_view json, F&& take) {
   }
 }
 
-inline bool read_plain_texts(std::vector<std::string>& out, std::string_view json) {
-  return for_each_plain_text(json, [&](std::string_view text) {
-    out.emplace_back(text);
-    return true;
-  });
-}
-
 // Whether encode() of the texts would write this very JSON: they are ASCII besides.
 inline bool are_plain_texts(std::string_view json) {
   return for_each_plain_text(json, [](std::string_view text) {
@@ -77,8 +71,8 @@ template <class T>
 void read_stored(T& out, std::string_view text) {
   out = {};
   if (text.empty() || text == "[]") return;
-  if constexpr (std::is_same_v<T, std::vector<std::string>>)
-    if (read_plain_texts(out, text)) return;
+  if (PrintedJson::read_all(out, text)) return;
+  out = {};
   try {
     read_stored(out, parse_json(text));
   } catch (const std::exception&) {
