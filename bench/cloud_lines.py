@@ -125,45 +125,46 @@ def used(words, env):
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def s3_lines(table, folder, rounds=3):
-    """CPU of those who move a gigabyte to S3 and back themselves. Clients do that with presigned addresses, past our server."""
+def s3_round(folder, size, names):
+    """(CPU, memory) of moving so many megabytes up and down, by name. With a radosgw of its own: it keeps in memory for hours what was replaced, and has room for eight gigabytes."""
+    folder.mkdir()
     with engines.running("s3", folder / "s3") as engine:
         env = {**os.environ, "AWS_ACCESS_KEY_ID": engine.access_key, "AWS_SECRET_ACCESS_KEY": engine.secret_key, "AWS_DEFAULT_REGION": engine.region,
                "S3_URL": engine.direct, "S3_BUCKET": "bench-objects"}
         put_to, get_from = subprocess.run([sys.executable, "-c", BOTO, "begin", "object", ""], env=env, check=True, capture_output=True, text=True).stdout.split()
-        file, back = folder / "gigabyte", folder / "back"
-        nginx = Proxy(folder / "s3-proxy", put_to, get_from).start()
+        file, back = folder / "object", folder / "back"
+        with open(file, "wb") as out:
+            for _ in range(size):
+                out.write(os.urandom(1 << 20))
         tell = {"ours": lambda way: [BUILD / "src/s3_bench", engine.direct, engine.region, "bench-objects", way, "object", file if way == "put" else back],
                 "boto3": lambda way: [sys.executable, "-c", BOTO, way, "object", file if way == "put" else back],
                 "curl": lambda way: ["curl", "-sS", "--fail", *(["-T", file, put_to] if way == "put" else ["-o", back, get_from])]}
-        names = [*tell, "nginx"]
-        told = {name: [] for name in names}
-        small = None
+        nginx = Proxy(folder / "proxy", put_to, get_from).start()
+        told = {}
         try:
-            for size in (SMALL_MB, LARGE_MB):
-                with open(file, "wb") as out:
-                    for _ in range(size):
-                        out.write(os.urandom(1 << 20))
-                for number in range(rounds if size == LARGE_MB else 1):
-                    for name in names if number % 2 == 0 else reversed(names):
-                        ways = []
-                        for way in ("put", "get"):
-                            take_memory(folder, size)
-                            ways.append((nginx.move(way, file, back), 0) if name == "nginx" else used(tell[name](way), env))
-                        assert filecmp.cmp(file, back, shallow=False), name
-                        back.unlink()
-                        print(f"… {size} MB by {name}: up {ways[0][0]:.2f} s, down {ways[1][0]:.2f} s", file=sys.stderr)
-                        if size == LARGE_MB:
-                            told[name].append(ways)
-                        elif name == "ours":
-                            small = ways
+            for name in names:
+                told[name] = []
+                for way in ("put", "get"):
+                    take_memory(folder, size)
+                    told[name].append((nginx.move(way, file, back), 0) if name == "nginx" else used(tell[name](way), env))
+                assert filecmp.cmp(file, back, shallow=False), name
+                back.unlink()
+                print(f"… {size} MB by {name}: up {told[name][0][0]:.2f} s, down {told[name][1][0]:.2f} s", file=sys.stderr)
         finally:
             nginx.stop()
             file.unlink()
-        for way, what, why in ((0, "upload", ", its SHA-256 signed"), (1, "download", ", kept in a file")):
-            for peer in ("nginx", "curl", "boto3"):
-                mine, theirs = ([one[way][0] for one in told[name]] for name in ("ours", peer))
-                table.row(f"{what} of 1 GB through S3's protocol, by who moves the bytes{why}", spread(mine, "{:.2f}") + " s of CPU", f"{peer} " + spread(theirs, "{:.2f}") + " s",
-                          spread([a / b for a, b in zip(mine, theirs)], "{:.2f}") + " ×", "1.3 ×" if peer == "nginx" else "")
-        most = max(way[1] for one in told["ours"] for way in one)
-        table.row("memory at most meanwhile", f"{most:.0f} MB", f"{max(way[1] for way in small):.0f} MB for {SMALL_MB} MB", "", "64 MB")
+    return told
+
+
+def s3_lines(table, folder, rounds=3):
+    """CPU of those who move a gigabyte to S3 and back themselves. Clients do that with presigned addresses, past our server."""
+    names = ["ours", "nginx", "curl", "boto3"]
+    small = s3_round(folder / "s3-small", SMALL_MB, ["ours"])["ours"]
+    told = [s3_round(folder / f"s3-{number}", LARGE_MB, names if number % 2 == 0 else names[::-1]) for number in range(rounds)]
+    for way, what, why in ((0, "upload", ", its SHA-256 signed"), (1, "download", ", kept in a file")):
+        for peer in names[1:]:
+            mine, theirs = ([one[name][way][0] for one in told] for name in ("ours", peer))
+            table.row(f"{what} of 1 GB through S3's protocol, by who moves the bytes{why}", spread(mine, "{:.2f}") + " s of CPU", f"{peer} " + spread(theirs, "{:.2f}") + " s",
+                      spread([a / b for a, b in zip(mine, theirs)], "{:.2f}") + " ×", "1.3 ×" if peer == "nginx" else "")
+    most = max(way[1] for one in told for way in one["ours"])
+    table.row("memory at most meanwhile", f"{most:.0f} MB", f"{max(way[1] for way in small):.0f} MB for {SMALL_MB} MB", "", "64 MB")
