@@ -402,6 +402,32 @@ TEST(EmbeddedQueue, a_batch_queues_together_and_counts_right) {
   EXPECT_EQ(queue.find_task("both")->children, 3);
 }
 
+// However many are queued at once, named or not.
+TEST(EmbeddedQueue, many_at_once_keep_their_order_and_are_counted) {
+  Folder folder;
+  EmbeddedQueue queue(folder.file());
+  std::vector<NewTask> tasks;
+  std::vector<std::string> order;
+  for (int i = 0; i < 61; ++i) {
+    order.push_back(std::to_string(i));
+    tasks.push_back({.id = i % 19 == 11 ? "named" + order.back() : "",
+                     .name = i % 3 ? "tasks.test" : "tasks.other",
+                     .arguments = order.back(),
+                     .parent_id = i % 2 ? "odd" : ""});
+  }
+  queue.enqueue({.id = "odd", .name = "tasks.odd", .priority = 9});
+  queue.enqueue_all(tasks);
+  EXPECT_EQ(counts_of(queue)["PENDING"], 62);
+  EXPECT_EQ(counts_of(queue), recount(folder.file()));
+  EXPECT_EQ(queue.find_task("odd")->children, 30);
+  auto leased = queue.lease_tasks("w", 100, 1000);
+  ASSERT_EQ(leased.size(), 62u);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    EXPECT_EQ(leased[i].arguments, order[i]);
+    EXPECT_EQ(leased[i].name, i % 3 ? "tasks.test" : "tasks.other");
+  }
+}
+
 TEST(EmbeddedQueue, what_is_queued_together_fails_together_and_all_are_told) {
   Folder folder;
   EmbeddedQueue queue(folder.file());

@@ -26,20 +26,48 @@ Entry make_entry(const NewTask& task, Millis now) {
   return {task.id.empty() ? make_id() : task.id, &task, now};
 }
 
+// A statement opens every index of the table, which costs as much as a row.
+constexpr std::size_t rows_at_once = 8;
+
+std::string insert_sql(std::size_t rows) {
+  std::string sql =
+      "INSERT INTO task (id, name, arguments, user_id, parent_id, priority, max_retries, time_limit_s,"
+      " soft_time_limit_s, expires, phase, status, ready_at, created_at) VALUES";
+  for (std::size_t row = 0; row < rows; ++row)
+    sql.append(row ? ", " : " ").append("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?)");
+  return sql + " ON CONFLICT (id) DO NOTHING";
+}
+
+// One, or as many as are inserted at once. How many of them were not known.
+std::int64_t insert(Connection& connection, std::span<const Entry> entries) {
+  static const std::string one = insert_sql(1), many = insert_sql(rows_at_once);
+  auto insert = connection.prepare(entries.size() == 1 ? one : many);
+  int parameter = 0;
+  const auto bind = [&](const auto&... values) { (insert.bind(++parameter, values), ...); };
+  for (const auto& [id, task, now] : entries) {
+    for (std::string_view text :
+         {std::string_view(id), std::string_view(task->name), std::string_view(task->arguments),
+          std::string_view(task->user_id), std::string_view(task->parent_id)})
+      bind(text);
+    for (std::int64_t number :
+         {std::int64_t{priority_step(task->priority)}, std::int64_t{task->max_retries},
+          std::int64_t{task->time_limit_s}, std::int64_t{task->soft_time_limit_s}, task->expires,
+          std::int64_t{task->not_before > now ? 0 : 1}, std::max(task->not_before, now), now})
+      bind(number);
+  }
+  return insert.run();
+}
+
 // False when the id is known.
-bool insert(Connection& connection, const Entry& entry) {
-  const auto& [id, task, now] = entry;
+bool insert_named(Connection& connection, const Entry& entry) {
   // A final task is known for as long as its result is kept, whether or not a sweep has been by since.
-  if (!task->id.empty())
-    connection.run("DELETE FROM task WHERE id = ? AND phase = 3 AND finished_at <= ?", id,
-                   now - results_kept_ms);
-  return connection.run(
-             "INSERT INTO task (id, name, arguments, user_id, parent_id, priority, max_retries, time_limit_s,"
-             " soft_time_limit_s, expires, phase, status, ready_at, created_at)"
-             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', ?, ?) ON CONFLICT (id) DO NOTHING",
-             id, task->name, task->arguments, task->user_id, task->parent_id, priority_step(task->priority),
-             task->max_retries, task->time_limit_s, task->soft_time_limit_s, task->expires,
-             task->not_before > now ? 0 : 1, std::max(task->not_before, now), now) > 0;
+  connection.run("DELETE FROM task WHERE id = ? AND phase = 3 AND finished_at <= ?", entry.id,
+                 entry.now - results_kept_ms);
+  return insert(connection, {&entry, 1}) > 0;
+}
+
+bool is_named(const Entry& entry) {
+  return !entry.task->id.empty();
 }
 
 // How many of each name: few, since what is queued together is much alike.
@@ -54,10 +82,21 @@ void add_one(Tally& tally, std::string_view name) {
 // Nothing else makes a task, so nothing else counts new ones.
 void insert_all(Connection& connection, std::span<const Entry> entries) {
   Tally names, parents;
-  for (const auto& entry : entries) {
-    if (!insert(connection, entry)) continue;
+  const auto count = [&](const Entry& entry) {
     add_one(names, entry.task->name);
     if (!entry.task->parent_id.empty()) add_one(parents, entry.task->parent_id);
+  };
+  for (auto rest = entries; !rest.empty();) {
+    if (is_named(rest.front())) {
+      if (insert_named(connection, rest.front())) count(rest.front());
+      rest = rest.subspan(1);
+      continue;
+    }
+    auto next = rest.first(std::min(rest.size(), rows_at_once));
+    if (next.size() < rows_at_once || std::ranges::any_of(next, is_named)) next = rest.first(1);
+    insert(connection, next);
+    std::ranges::for_each(next, count);
+    rest = rest.subspan(next.size());
   }
   for (const auto& [name, count] : names)
     connection.run(
