@@ -25,15 +25,17 @@ class Library:
     def headers(self, user):
         return {"Authorization": self.tokens[user]}
 
-    def creations(self, users, count=50_000):
-        """A file of requests that create segments, ten to a video, for those users in turn."""
+    def creations(self, users, count=50_000, scattered=False):
+        """A file of requests that create segments, ten to a video, for those users in turn: one video after the other, whose ids come in the order of time as
+        those of uploads do. Scattered: each of a video that any of the others may have been made before."""
         self.turn += 1
         lines = []
         for n in range(count):
             user = users[n // 10 % len(users)]
             lines.append({"method": "POST", "path": "/api/segments", "headers": {**self.headers(user), "Content-Type": "application/json"},
-                          "body": body_of(f"v{self.turn}-{n // 10}", n % 10 + 1, self.chance)})
-        self.chance.shuffle(lines)
+                          "body": body_of(f"v{self.turn:06}-{n // 10:06}", n % 10 + 1, self.chance)})
+        if scattered:
+            self.chance.shuffle(lines)
         return write_requests(self.folder / "creations.jsonl", lines)
 
     def count(self, user):
