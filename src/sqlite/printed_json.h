@@ -31,11 +31,11 @@ class PrintedJson {
   }
   bool take_text(std::string_view& text) {
     if (!take("\"")) return false;
-    const auto end = rest_.find_first_of("\"\\");
-    if (end == rest_.npos || rest_[end] == '\\') return false;
+    const auto end = rest_.find('"');
+    if (end == rest_.npos) return false;
     text = rest_.substr(0, end);
     rest_.remove_prefix(end + 1);
-    return true;
+    return text.find('\\') == text.npos;
   }
   template <class T>
   bool read(T& out) {
