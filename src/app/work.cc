@@ -65,7 +65,8 @@ celery::NodeOptions node_options(const Config& config, const WorkOptions& option
 }
 
 // A slot reads a stranger's file itself before an encoder with limits of its own does. The limit is one of
-// data and not of addresses: databases are mapped. What it starts inherits it and needs no more.
+// data and not of addresses: allocators and libraries reserve those. What it starts inherits it and needs no
+// more.
 void limit_memory([[maybe_unused]] const Config& config) {
 #ifndef SEGMENTS_SANITIZED  // sanitizers reserve terabytes of addresses
   rlimit both{};

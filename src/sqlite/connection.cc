@@ -134,8 +134,8 @@ double Statement::number(int column) {
   return sqlite3_column_double(statement_, column);
 }
 std::string_view Statement::text(int column) {
-  // sqlite3_column_text() and sqlite3_column_bytes() look each at the whole statement anew. Values may be read
-  // this way on the connection's one thread.
+  // sqlite3_column_text() and sqlite3_column_bytes() look each at the whole statement anew. Values may be
+  // read this way on the connection's one thread.
   auto* value = sqlite3_column_value(statement_, column);
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
   if (!text) return {};
@@ -169,8 +169,6 @@ Connection::Connection(const ConnectionOptions& options)
         "PRAGMA journal_size_limit=201326592; PRAGMA cache_size=-" +
         std::to_string(options.cache_mb * 1024) + ";";
     if (options.max_pages) pragmas += "PRAGMA max_page_count=" + std::to_string(options.max_pages) + ";";
-    // Readers map the file instead of copying its pages; it never shrinks beneath them.
-    if (options.read_only) pragmas += "PRAGMA mmap_size=1073741824;";
     // Not opened read-only: a reader must be able to recover the log after a crash.
     if (options.read_only) pragmas += "PRAGMA query_only=1;";
     run_script(pragmas);
