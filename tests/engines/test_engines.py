@@ -1,6 +1,7 @@
 """Starting and stopping, from a shell, from Python and from C++."""
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -124,16 +125,20 @@ def test_a_port_that_another_cluster_took_first_is_left_to_it(tmp_path, monkeypa
     """Between being found free and being bound it may become another's, whose monitor then answers in ours' place."""
     import radosgw
     credential, _ = engines.make_credentials()
-    taken = processes.free_port()
-    ports = iter([taken, processes.free_port(), taken, processes.free_port()])
-    monkeypatch.setattr(radosgw, "free_port", lambda: next(ports, None) or processes.free_port())
     clusters = []
+
+    def start(name):
+        (tmp_path / name).mkdir()
+        clusters.append(engines.start_again_if_a_port_was_taken(lambda mine: radosgw.start(mine, credential), tmp_path / name))
+        return clusters[-1][0].folder
+
     try:
-        for name in "ab":
-            folder = tmp_path / name
-            folder.mkdir()
-            clusters.append(engines.start_again_if_a_port_was_taken(lambda mine: radosgw.start(mine, credential), folder))
-        assert not (tmp_path / "a/try-1").exists() and (tmp_path / "b/try-1").exists()
+        first = start("a")
+        taken = int(re.search(r"mon host = \[v1:127.0.0.1:(\d+)\]", (first / "ceph.conf").read_text())[1])
+        ports = iter([taken])
+        monkeypatch.setattr(radosgw, "free_port", lambda: next(ports, None) or processes.free_port())
+        assert start("b").name != "try-0"
+        assert f":{taken}" in (tmp_path / "b/try-0/ceph.conf").read_text()
         assert clusters[0][1] != clusters[1][1] and all(processes.answers(port) for _, port in clusters)
     finally:
         for children, _ in clusters:
