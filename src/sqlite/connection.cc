@@ -224,6 +224,12 @@ std::optional<std::int64_t> Connection::find_integer(std::string_view sql) {
 std::int64_t Connection::last_row_id() {
   return sqlite3_last_insert_rowid(handle_);
 }
+void Connection::map_file(bool is_wanted) {
+  if (is_mapped_ == is_wanted) return;
+  find_integer(is_wanted ? "PRAGMA mmap_size=1073741824" : "PRAGMA mmap_size=0");
+  is_mapped_ = is_wanted;
+}
+
 bool Connection::in_transaction() {
   return sqlite3_get_autocommit(handle_) == 0;
 }

@@ -151,6 +151,9 @@ class Connection {
   std::optional<std::int64_t> find_integer(std::string_view sql);  // first column of the first row
   std::int64_t last_row_id();
   bool in_transaction();
+  // Whether it reads the file through a mapping (its first gigabyte) instead of copying pages; not at first.
+  // Outside of transactions.
+  void map_file(bool);
   // See change_log.h. Where nobody is there to write them at the end, each is written at once.
   Notes& notes() { return notes_; }
   // Numbers by text that are the same for good once they are committed. What is undone takes them with it.
@@ -178,6 +181,7 @@ class Connection {
   Notes notes_;
   Numbers numbers_;
   bool keeps_notes_ = false;
+  bool is_mapped_ = false;
   std::unordered_map<std::string, Prepared, Hash, std::equal_to<>> statements_;
 };
 

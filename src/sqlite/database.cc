@@ -10,6 +10,9 @@ namespace {
 
 // More threads than this that read at the same moment open connections of their own for that moment.
 constexpr std::size_t most_idle_readers = 64;
+// After any commit SQLite lets go of a file's whole mapping, and the next read makes it anew, fault by fault,
+// while the other processors are told to forget it. Without one, a read copies its pages.
+constexpr Millis rest_before_mapping_ms = 100;
 
 ConnectionOptions connection_options(const DatabaseOptions& options, bool read_only) {
   return {.file = options.file,
@@ -73,6 +76,7 @@ struct Database::HeldSnapshot {
     // SQLite ends a transaction by itself after some errors.
     if (snapshot && now == state && connection->in_transaction()) return;
     snapshot.reset();
+    database.note_state(now);
     state = now;  // of before: what is committed meanwhile only makes the next call begin anew
     snapshot.emplace(*connection);
   }
@@ -113,15 +117,26 @@ Database::Reader::~Reader() {
 
 // The one given back last is taken first: its pages are the likeliest to be in the processor's cache.
 std::unique_ptr<Connection> Database::borrow() {
+  std::unique_ptr<Connection> connection;
+  bool is_at_rest = false;
   {
     std::lock_guard lock(mutex_);
+    is_at_rest = steady_ms() - changed_at_ >= rest_before_mapping_ms;
     if (!idle_.empty()) {
-      auto connection = std::move(idle_.back());
+      connection = std::move(idle_.back());
       idle_.pop_back();
-      return connection;
     }
   }
-  return open_reader();
+  if (!connection) connection = open_reader();
+  connection->map_file(is_at_rest);
+  return connection;
+}
+
+void Database::note_state(const LogIndex::State& state) {
+  std::lock_guard lock(mutex_);
+  if (state == seen_) return;
+  seen_ = state;
+  changed_at_ = steady_ms();
 }
 
 void Database::give_back(std::unique_ptr<Connection> connection) {

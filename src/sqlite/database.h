@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "base/time.h"
 #include "sqlite/connection.h"
 #include "sqlite/later_change.h"
+#include "sqlite/log_index.h"
 #include "sqlite/migrations.h"
 #include "sqlite/writer.h"
 
@@ -102,12 +104,15 @@ class Database {
     Connection* connection_;
   };
   HeldSnapshot* hold_snapshot();
+  void note_state(const LogIndex::State&);
   std::unique_ptr<Connection> borrow();
   void give_back(std::unique_ptr<Connection>);
 
   DatabaseOptions options_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Connection>> idle_;
+  LogIndex::State seen_{};
+  Millis changed_at_ = 0;
   std::unique_ptr<Writer> writer_;
 };
 

@@ -46,6 +46,10 @@ struct HeldSnapshot : testing::Test {
   Database database{{.file = file}, pair_schema, nullptr};
 };
 
+bool is_mapped(Database& database) {
+  return database.read([](Connection& c) { return c.find_integer("PRAGMA mmap_size").value_or(-1) > 0; });
+}
+
 bool is_reading(Connection& connection) {
   return sqlite3_txn_state(connection.handle(), "main") == SQLITE_TXN_READ;
 }
@@ -189,6 +193,33 @@ TEST_F(HeldSnapshot, OutlivesAnError) {
   raise_both(database);
   EXPECT_EQ(read_value(database), 1);
   database.read_snapshot([](Connection& connection) { EXPECT_TRUE(connection.in_transaction()); });
+}
+
+// A mapping is made anew after each commit, which costs more than it saves while there are many.
+TEST_F(HeldSnapshot, MapsTheFileOnceNobodyCommits) {
+  Batch batch([] {});
+  const auto look = [&] {
+    const bool mapped = is_mapped(database);
+    batch.end();
+    return mapped;
+  };
+  std::int64_t written = 0;
+  for (int round = 0; round < 3; ++round) {
+    Millis before = 0;
+    bool is_mapped_at_once = true;
+    do {
+      before = steady_ms();
+      raise_both(database);
+      ++written;
+      look();  // sees the commit
+      is_mapped_at_once = look();
+    } while (steady_ms() - before >= 100);
+    EXPECT_FALSE(is_mapped_at_once);
+    while (!look()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_GE(steady_ms() - before, 100);
+    EXPECT_EQ(read_value(database), written);
+    batch.end();
+  }
 }
 
 }  // namespace segments::sqlite
