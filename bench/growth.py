@@ -2,7 +2,7 @@
 import math
 import resource
 
-from http_lines import JSON
+from http_lines import JSON, links
 from library import Library
 from servers import Ours, drive, middle
 
@@ -24,7 +24,7 @@ def add_rows(table, costs, sizes, of):
 
 
 def requests_of(library, ids):
-    """What is asked, as files; creations are made anew at each size."""
+    """What is asked, as files, or what makes one for each run; creations are made anew at each size."""
     def each(name, path, *more, **how):
         return library.requests(f"{name}.jsonl", [(user, path.format(id)) for user, id in ids], *more, **how)
     return {
@@ -32,7 +32,7 @@ def requests_of(library, ids):
         "list": library.requests("lists.jsonl", [(user, f"/api/segments?limit=20&offset={offset}") for offset in range(500) for user in range(10)]),
         "update": each("updates", "/api/segments/{}", "PUT", headers=JSON, body='{"title":"Now {n}"}'),
         "download": each("downloads", "/api/segments/{}/download"),
-        "link": each("links", "/api/segments/{}/social-media", "POST", headers=JSON, body='{"platform":"tiktok","post_id":"7{n}"}'),
+        "link": lambda: links(library, ids),
     }
 
 

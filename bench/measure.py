@@ -87,11 +87,11 @@ def main():
                 table.row(f"POST /api/segments while the store grows to {library.made:,}", f"{told[0]['rate']:,.0f}/s, {told[0]['cpu']:.1f} µs at first",
                           f"{told[-1]['rate']:,.0f}/s, {told[-1]['cpu']:.1f} µs in the last five seconds", "", "30,000/s")
             library.wait_quiet()
-            ids, highest = library.some_ids(), 0
+            ids = library.some_ids()
             peers = peers_of(folder) if {"get", "list", "write"} & set(wanted) else {}
             running += peers.values()
-            if "get" in wanted or "latency" in wanted:
-                highest = http_lines.get_line(table, library, peers, folder, ids)
+            if "get" in wanted:
+                http_lines.get_line(table, library, peers, folder, ids)
             if "list" in wanted:
                 list_lines.list_lines(table, library, peers)
             if "write" in wanted:
@@ -99,7 +99,7 @@ def main():
             for peer in peers.values():
                 peer.stop()
             if "latency" in wanted:
-                http_lines.latency_lines(table, library, ids, highest, folder / "ours")
+                http_lines.latency_lines(table, library, ids, folder / "ours")
             table.row("memory after all this", f"{server.memory[0]:.0f} MB resident, {server.memory[1]:.0f} MB its own", "", "", "no growth")
             server.stop()
         if "streams" in wanted:

@@ -172,7 +172,8 @@ http {{ access_log off; keepalive_requests 100000000; client_max_body_size 0; cl
 
 
 def drive(server, requests, seconds=5, connections=64, rate=0, warm=0.5):
-    """What bench_load tells, with `cpu`: µs of the server's a request."""
+    """What bench_load tells, with `cpu`: µs of the server's a request. `requests`: a file, or what makes one for this run alone."""
+    requests = requests() if callable(requests) else requests
     before = server.cpu
     out = subprocess.run([str(BUILD / "src/bench_load"), str(server.port), str(requests), str(seconds), str(connections), str(rate), str(warm)], capture_output=True, text=True)
     assert out.returncode == 0, out.stdout + out.stderr + "\n" + server.cwd.joinpath("stderr.log").read_text()[-1000:]
