@@ -2,6 +2,7 @@
 // that is made stricter later must not make stored records unreadable.
 #pragma once
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -43,28 +44,20 @@ void read_stored(T& out, const boost::json::value& json) {
   }
 }
 
-// Calls `take(text)` for each of an array of texts of which none has an escape, as most tags. False for all
-// else, whatever was taken until then, and as soon as `take` says so.
-template <class F>
-bool for_each_plain_text(std::string_view json, F&& take) {
-  if (!json.starts_with("[\"") || !json.ends_with("\"]") || json.find('\\') != json.npos) return false;
+// Whether these are texts, and encode() would write them as this very JSON: all ASCII and none with an
+// escape, as most tags are.
+inline bool are_plain_texts(std::string_view json) {
+  if (!json.starts_with("[\"") || !json.ends_with("\"]")) return false;
+  if (std::ranges::any_of(json, [](char c) { return c == '\\' || static_cast<signed char>(c) < 0x20; }))
+    return false;
   for (json.remove_prefix(2);;) {
     const auto end = json.find('"');
-    if (end == json.npos || !take(json.substr(0, end))) return false;
+    if (end == json.npos) return false;
     json.remove_prefix(end + 1);
     if (json == "]") return true;
     if (!json.starts_with(",\"")) return false;
     json.remove_prefix(2);
   }
-}
-
-// Whether encode() of the texts would write this very JSON: they are ASCII besides.
-inline bool are_plain_texts(std::string_view json) {
-  return for_each_plain_text(json, [](std::string_view text) {
-    for (char c : text)
-      if (static_cast<signed char>(c) < 0x20) return false;
-    return true;
-  });
 }
 
 template <class T>
