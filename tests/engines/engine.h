@@ -66,6 +66,8 @@ class Engine {
     };
     endpoint = text(said, "endpoint");
     direct = text(said, "direct");
+    tls = text(said, "tls");
+    ca_file = text(said, "ca_file");
     region = text(said, "region");
     access_key = text(said, "access_key");
     secret_key = text(said, "secret_key");
@@ -82,6 +84,7 @@ class Engine {
   std::string endpoint;  // http://127.0.0.1:PORT, which verifies and spoils
   std::string
       direct;  // S3 alone: radosgw itself, for what is too big to pass the gate, which holds every body whole
+  std::string tls, ca_file;  // S3 alone: the same over TLS, and who vouches for it
   std::string region, access_key, secret_key;
   Credential temporary;  // with a session token
 

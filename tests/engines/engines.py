@@ -91,9 +91,11 @@ async def keep(kind, folder, behind, detached, companion):
             if behind:
                 shared = json.loads((pathlib.Path(behind) / "engine.json").read_text())
                 main.access_key, main.secret_key, address = shared["access_key"], shared["secret_key"], shared["direct"].removeprefix("http://")
+                described.update(tls=shared["tls"], ca_file=shared["ca_file"])
             else:
-                children, port = start_again_if_a_port_was_taken(lambda mine: radosgw.start(mine, main), folder)
+                children, (port, tls_port) = start_again_if_a_port_was_taken(lambda mine: radosgw.start(mine, main), folder)
                 address = f"127.0.0.1:{port}"
+                described.update(tls=f"https://127.0.0.1:{tls_port}", ca_file=str(children.folder / "tls.pem"))
             described["direct"] = f"http://{address}"  # radosgw itself, which verifies too: for what is too big to pass the gate
             doorman = gate.Gate(kind, address, [main, temporary], REGION, resign=main)
         described["endpoint"] = f"http://127.0.0.1:{await doorman.start()}"

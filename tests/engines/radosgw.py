@@ -44,7 +44,7 @@ ms tcp nodelay = true
 [client.rgw.a]
 rgw data = {folder}/rgw
 # Without nodelay each small answer costs 40 ms.
-rgw frontends = beast endpoint=127.0.0.1:{rgw_port} tcp_nodelay=1
+rgw frontends = beast endpoint=127.0.0.1:{rgw_port} ssl_endpoint=127.0.0.1:{tls_port} ssl_certificate={folder}/tls.pem ssl_private_key={folder}/tls.key tcp_nodelay=1
 rgw thread pool size = 128
 rgw enable usage log = false
 rgw enable ops log = false
@@ -61,7 +61,7 @@ def ask_mon(cluster, **command):
 
 
 def start(children, credential):
-    """The port of a radosgw whose one user has that key. The commands that `ceph` would send go through librados, for each
+    """The ports of a radosgw whose one user has that key: of plain http, and of TLS with the certificate tls.pem. The commands that `ceph` would send go through librados, for each
     start of `ceph` costs half a second; CRUSH is filled by hand, for the daemon that would do it waits for a manager."""
     try:
         import rados
@@ -70,9 +70,11 @@ def start(children, credential):
     folder = children.folder
     for name in ("mon", "osd", "run", "log", "rgw"):
         (folder / name).mkdir()
-    fsid, osd_id, mon_port, rgw_port = uuid.uuid4(), uuid.uuid4(), free_port(), free_port()
+    fsid, osd_id, mon_port, rgw_port, tls_port = uuid.uuid4(), uuid.uuid4(), free_port(), free_port(), free_port()
     conf = folder / "ceph.conf"
-    conf.write_text(CEPH.format(folder=folder, fsid=fsid, mon_port=mon_port, rgw_port=rgw_port))
+    conf.write_text(CEPH.format(folder=folder, fsid=fsid, mon_port=mon_port, rgw_port=rgw_port, tls_port=tls_port))
+    children.call("openssl", "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj",
+                  "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", folder / "tls.key", "-out", folder / "tls.pem")
     children.call("monmap", "monmaptool", "--create", "--fsid", fsid, "--addv", "a", f"[v1:127.0.0.1:{mon_port}]", folder / "monmap")
     children.call("mkfs-mon", "ceph-mon", "-c", conf, "-i", "a", "--mkfs", "--monmap", folder / "monmap", "--keyring", "/dev/null")
     mon = children.spawn("mon", "ceph-mon", "-c", conf, "-i", "a", "-f")
@@ -95,4 +97,4 @@ def start(children, credential):
     wait_until(lambda: answers(rgw_port), 60, "radosgw", [mon, osd, rgw])
     children.call("user", "radosgw-admin", "-c", conf, "user", "create", "--uid=segments", "--display-name=segments",
                   f"--access-key={credential.access_key}", f"--secret={credential.secret_key}")
-    return rgw_port
+    return rgw_port, tls_port

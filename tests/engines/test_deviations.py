@@ -81,8 +81,13 @@ def test_radosgw_itself_minds_neither_region_nor_token(s3):
 
 
 def test_radosgw_ignores_a_wrong_checksum(s3, bucket):
-    headers = {"x-amz-checksum-sha256": "A" * 43 + "="}
-    assert Signed(s3, "PUT", f"/{bucket}/checksum", b"x", headers).send() == (200, "")  # AWS: 400 BadDigest
+    for headers in ({"x-amz-checksum-sha256": "A" * 43 + "="}, {"x-amz-checksum-crc32": "AAAAAA=="}):
+        assert Signed(s3, "PUT", f"/{bucket}/checksum", b"x", headers).send() == (200, "")  # AWS: 400 BadDigest
+    upload = client(s3).create_multipart_upload(Bucket=bucket, Key="checksum", ChecksumAlgorithm="CRC32")["UploadId"]
+    part = f"/{bucket}/checksum?partNumber=1&uploadId={upload}"
+    assert Signed(s3, "PUT", part, b"x", {"x-amz-checksum-crc32": "AAAAAA=="}).send() == (200, "")  # AWS: 400 BadDigest
+    assert Signed(s3, "PUT", part, b"x").send() == (200, "")  # AWS: 400 InvalidRequest, since this upload's parts have checksums
+    assert "ChecksumCRC32" not in client(s3).list_parts(Bucket=bucket, Key="checksum", UploadId=upload)["Parts"][0]
     assert Signed(s3, "PUT", f"/{bucket}/checksum", b"x", {"Content-MD5": "A" * 22 + "=="}).send() == (400, "BadDigest")
 
 
