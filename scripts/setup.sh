@@ -6,12 +6,12 @@ set -euo pipefail
 
 packages=(
   ca-certificates g++ cmake ninja-build pkg-config ccache
-  libboost1.81-dev libboost-json1.81-dev libsqlite3-dev libssl-dev zlib1g-dev libbz2-dev liblzma-dev libre2-dev libmimalloc-dev
+  libboost1.81-dev libboost-json1.81-dev libsqlite3-dev libssl-dev zlib1g-dev libbz2-dev liblzma-dev libdeflate-dev libre2-dev libmimalloc-dev
   libavformat-dev libavcodec-dev libavutil-dev
   ffmpeg fonts-dejavu-core curl jq bsdextrautils
 )
 run=(
-  ca-certificates libboost-json1.81.0 libsqlite3-0 libssl3 zlib1g libbz2-1.0 liblzma5 libre2-9 libmimalloc2.0 libavformat59 libavcodec59 libavutil57 libstdc++6
+  ca-certificates libboost-json1.81.0 libsqlite3-0 libssl3 zlib1g libbz2-1.0 liblzma5 libdeflate0 libre2-9 libmimalloc2.0 libavformat59 libavcodec59 libavutil57 libstdc++6
   ffmpeg fonts-dejavu-core curl
 )
 engines=

@@ -46,6 +46,7 @@ std::unique_ptr<s3::S3ObjectStore> make_s3_store(const Config& config, AwsAccoun
   options.region = account.region();
   options.endpoint = account.endpoint_of("s3", "S3");
   options.kms_key = config.s3_kms_key;
+  options.payload_signing_enabled = config.s3_payload_signing_enabled;
   return std::make_unique<s3::S3ObjectStore>(std::move(options), account.credentials());
 }
 

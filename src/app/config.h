@@ -60,6 +60,7 @@ struct Config {
   std::string aws_bucket_name;
   std::string dynamodb_table_name = "easy-video-share-video-metadata";
   std::string s3_kms_key;
+  std::optional<bool> s3_payload_signing_enabled;
 };
 BOOST_DESCRIBE_STRUCT(Config, (),
                       (data_dir, host, port, workers, auth, auth_secret, auth_none_anywhere, public_url,
@@ -68,7 +69,7 @@ BOOST_DESCRIBE_STRUCT(Config, (),
                        requests_per_minute, io_threads, log_level, log_file, redis_url, redis_host,
                        redis_port, redis_db, redis_username, redis_password, celery_queue,
                        celery_visibility_timeout, aws_region, aws_bucket_name, dynamodb_table_name,
-                       s3_kms_key))
+                       s3_kms_key, s3_payload_signing_enabled))
 
 const char* fault_of_public_url(std::string_view);
 const char* fault_of_cors_origins(std::string_view);
@@ -189,6 +190,12 @@ constexpr Rule rule_of(Describes<Config>, std::string_view member) {
   if (member == "s3_kms_key")
     return {.max_length = 2'048,
             .about = "KMS key that objects in S3 are encrypted with; else S3's own encryption"};
+  if (member == "s3_payload_signing_enabled")
+    return {
+        .about =
+            "Whether what is put into S3 over TLS has its SHA-256 signed; else a CRC-32 goes with it, which "
+            "costs less. By default yes where AWS_ENDPOINT_URL names another store: not every one checks "
+            "that"};
   return {};
 }
 

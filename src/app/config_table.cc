@@ -10,6 +10,8 @@ template <class T>
 std::string allowed_of(const Rule& rule) {
   if constexpr (VectorOf<T>::value) {
     return allowed_of<typename VectorOf<T>::Value>(rule) + ", comma-separated";
+  } else if constexpr (OptionalOf<T>::value) {
+    return allowed_of<typename T::value_type>(rule);
   } else if constexpr (std::is_same_v<T, bool>) {
     return "yes, no";
   } else if constexpr (DescribedEnum<T>) {

@@ -79,12 +79,15 @@ TEST(Config, EveryKindOfValueIsRead) {
                             {"SEGMENTS_PUBLIC_URL", "https://clips.example.org"},
                             {"SEGMENTS_CORS_ORIGINS", "https://a.example, http://localhost:5173"},
                             {"REDIS_URL", "redis://localhost:6379/0"},
+                            {"SEGMENTS_S3_PAYLOAD_SIGNING_ENABLED", "no"},
                             {"DYNAMODB_TABLE_NAME", "easy-video-share-video-metadata"}});
   EXPECT_EQ(config.auth, AuthMode::none);
   EXPECT_TRUE(config.auth_none_anywhere);
   EXPECT_EQ(config.extra_types, (std::vector{ExtraType::original, ExtraType::audio}));
   EXPECT_EQ(config.log_level, LogLevel::warning);
   EXPECT_EQ(config.redis_url, "redis://localhost:6379/0");
+  EXPECT_EQ(config.s3_payload_signing_enabled, std::optional(false));
+  EXPECT_FALSE(Config{}.s3_payload_signing_enabled) << "it depends on the store";
 }
 
 TEST(Config, PartsOfRedisUrlMayComeByThemselves) {

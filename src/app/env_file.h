@@ -13,11 +13,14 @@ namespace segments {
 // begin with # are passed over, and so is what follows " #" after a value without quotes. A later line wins.
 std::map<std::string, std::string> parse_env_file(std::string_view text, Faults&);
 
-// As a setting is written in the environment: yes and no, comma-separated lists.
+// As a setting is written in the environment: yes and no, comma-separated lists; nothing where it has no
+// value.
 template <class T>
 std::string setting_text(const T& value) {
   if constexpr (std::is_same_v<T, bool>) {
     return value ? "yes" : "no";
+  } else if constexpr (OptionalOf<T>::value) {
+    return value ? setting_text(*value) : "";
   } else if constexpr (DescribedEnum<T>) {
     return name_of(value);
   } else if constexpr (std::is_arithmetic_v<T>) {

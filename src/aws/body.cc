@@ -1,5 +1,6 @@
 #include "aws/body.h"
 
+#include <libdeflate.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +31,18 @@ void read_file(int descriptor, std::uint64_t offset, std::span<char> into) {
   }
 }
 
+template <class Take>
+void read_pieces(const Body& body, Take take) {
+  if (body.whole) return take(*body.whole);
+  std::vector<char> piece(static_cast<std::size_t>(std::min<std::uint64_t>(body.size, digest_piece)));
+  for (std::uint64_t at = 0; at < body.size;) {
+    auto count = static_cast<std::size_t>(std::min<std::uint64_t>(body.size - at, piece.size()));
+    body.read(at, {piece.data(), count});
+    take({piece.data(), count});
+    at += count;
+  }
+}
+
 }  // namespace
 
 Body memory_body(std::string bytes) {
@@ -48,16 +61,17 @@ Body file_body(int descriptor, std::uint64_t offset, std::uint64_t size) {
 }
 
 std::string hex_sha256(const Body& body) {
-  if (body.whole) return encode_hex(sha256(*body.whole));
   Digest digest(Digest::Kind::sha256);
-  std::vector<char> piece(static_cast<std::size_t>(std::min<std::uint64_t>(body.size, digest_piece)));
-  for (std::uint64_t at = 0; at < body.size;) {
-    auto count = static_cast<std::size_t>(std::min<std::uint64_t>(body.size - at, piece.size()));
-    body.read(at, {piece.data(), count});
-    digest.add({piece.data(), count});
-    at += count;
-  }
+  read_pieces(body, [&](std::string_view piece) { digest.add(piece); });
   return encode_hex(digest.finish());
+}
+
+std::string base64_crc32(const Body& body) {
+  std::uint32_t crc = 0;
+  read_pieces(body, [&](std::string_view piece) { crc = libdeflate_crc32(crc, piece.data(), piece.size()); });
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(crc >> shift & 0xff);
+  return encode_base64(bytes);
 }
 
 }  // namespace segments::aws

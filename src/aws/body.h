@@ -26,5 +26,7 @@ Body file_body(int descriptor, std::uint64_t offset, std::uint64_t size);
 
 // SHA-256 in lower-case hex, read in pieces.
 std::string hex_sha256(const Body&);
+// CRC-32 (zlib's) in base64, as S3's headers have it; read in pieces.
+std::string base64_crc32(const Body&);
 
 }  // namespace segments::aws

@@ -258,6 +258,14 @@ std::string encode_base64url(std::string_view bytes) {
   return out;
 }
 
+std::string encode_base64(std::string_view bytes) {
+  auto out = encode_base64url(bytes);
+  std::ranges::replace(out, '-', '+');
+  std::ranges::replace(out, '_', '/');
+  out.resize((out.size() + 3) / 4 * 4, '=');
+  return out;
+}
+
 std::optional<std::string> decode_base64url(std::string_view text) {
   if (text.size() % 4 == 1) return std::nullopt;
   std::string out;

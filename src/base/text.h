@@ -28,6 +28,7 @@ std::string percent_encode(std::string_view,
                            bool keep_slash = false);  // keeps RFC 3986's unreserved characters
 std::optional<std::string> percent_decode(std::string_view, bool plus_is_space = false);
 std::string encode_hex(std::string_view bytes);
+std::string encode_base64(std::string_view bytes);     // with padding
 std::string encode_base64url(std::string_view bytes);  // without padding
 std::optional<std::string> decode_base64url(std::string_view);
 std::optional<std::int64_t> parse_integer(std::string_view);  // decimal, whole text

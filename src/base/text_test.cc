@@ -153,6 +153,12 @@ TEST(Base64Url, FollowsRfc4648) {
   }
 }
 
+TEST(Base64, FollowsRfc4648) {
+  const std::pair<const char*, const char*> vectors[] = {
+      {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xfb\xff", "+/8="}};
+  for (auto [plain, coded] : vectors) EXPECT_EQ(encode_base64(plain), coded);
+}
+
 // One value has one text: what is signed cannot be varied.
 TEST(Base64Url, RefusesEveryOtherText) {
   for (const char* text : {"A", "Zg==", "Zh", "Zm9", "Zm8=", "Z g", "Zg\n", "+/8", "Zm9vY", "é"})

@@ -1,5 +1,5 @@
-// A TLS server with a certificate authority of its own: answers every request (up to an empty line) with the
-// same bytes. One connection at a time.
+// A TLS server with a certificate authority of its own: answers every request with the same bytes, or with
+// what a script says. One connection at a time.
 #pragma once
 
 #include <arpa/inet.h>
@@ -13,10 +13,12 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -29,6 +31,7 @@ class TestTlsPeer {
   struct Options {
     std::string names = "DNS:localhost,IP:127.0.0.1";  // in the certificate
     std::string answer = {};
+    std::function<std::string(const std::string& request)> script = {};  // instead of `answer`
     bool cuts = false;  // closes after the answer, without TLS's goodbye
   };
 
@@ -53,7 +56,7 @@ class TestTlsPeer {
   }
   int port() const { return port_; }
   const std::string& ca_file() const { return ca_file_; }
-  // The name that each client asked for ("" for none), and the requests that came.
+  // The name that each client asked for ("" for none), and the requests that came, with their bodies.
   std::vector<std::string> asked_names() { return locked(asked_names_); }
   std::vector<std::string> requests() { return locked(requests_); }
 
@@ -122,6 +125,15 @@ class TestTlsPeer {
     }
   }
 
+  static bool is_whole(const std::string& request) {
+    auto end = request.find("\r\n\r\n");
+    if (end == request.npos) return false;
+    const std::string_view name = "\r\ncontent-length: ";
+    auto length = request.find(name);
+    auto body = length < end ? std::stoul(request.substr(length + name.size(), 20)) : 0;
+    return request.size() >= end + 4 + body;
+  }
+
   void serve(SSL* session, int descriptor) {
     const char* name = SSL_get_servername(session, TLSEXT_NAMETYPE_host_name);
     {
@@ -134,13 +146,14 @@ class TestTlsPeer {
       int count = SSL_read(session, bytes, sizeof bytes);
       if (count <= 0) return;
       request.append(bytes, static_cast<std::size_t>(count));
-      if (!request.ends_with("\r\n\r\n")) continue;
+      if (!is_whole(request)) continue;
       {
         std::lock_guard lock(mutex_);
         requests_.push_back(request);
       }
+      auto answer = options_.script ? options_.script(request) : options_.answer;
       request.clear();
-      SSL_write(session, options_.answer.data(), static_cast<int>(options_.answer.size()));
+      SSL_write(session, answer.data(), static_cast<int>(answer.size()));
       if (options_.cuts) return;
     }
   }

@@ -74,7 +74,8 @@ std::optional<PartsPage> parse_part_list(std::string_view xml) {
     auto number = parse_integer(trim(element.text_of("PartNumber")));
     auto size = size_of(element);
     if (!number || *number < 1 || *number > most_parts || !size) return std::nullopt;
-    out.parts[static_cast<int>(*number)] = {.size = *size, .etag = quoted_etag(element.text_of("ETag"))};
+    out.parts[static_cast<int>(*number)] = {{.size = *size, .etag = quoted_etag(element.text_of("ETag"))},
+                                            element.text_of("ChecksumCRC32")};
   }
   return out;
 }
@@ -96,11 +97,16 @@ std::string text_of_error(std::string_view xml, std::string_view name) {
   return document ? std::string(trim(document->text_of(name))) : std::string();
 }
 
-std::string completion_of(const std::vector<UploadPart>& parts) {
+std::string completion_of(const std::vector<UploadPart>& parts, const std::map<int, ListedPart>& stored) {
   std::string out = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
-  for (const auto& part : parts)
+  for (const auto& part : parts) {
     out += "<Part><PartNumber>" + std::to_string(part.part_number) + "</PartNumber><ETag>" +
-           escaped(quoted_etag(part.etag)) + "</ETag></Part>";
+           escaped(quoted_etag(part.etag)) + "</ETag>";
+    auto at = stored.find(part.part_number);
+    if (at != stored.end() && !at->second.crc32.empty())
+      out += "<ChecksumCRC32>" + escaped(at->second.crc32) + "</ChecksumCRC32>";
+    out += "</Part>";
+  }
   return out + "</CompleteMultipartUpload>";
 }
 

@@ -18,8 +18,11 @@ struct ListedPage {
 };
 std::optional<ListedPage> parse_object_list(std::string_view xml);  // of ListObjectsV2
 
+struct ListedPart : StoredPart {
+  std::string crc32;  // in base64; empty where the part was put without
+};
 struct PartsPage {
-  std::map<int, StoredPart> parts;  // by number
+  std::map<int, ListedPart> parts;  // by number
   bool is_last = true;
 };
 std::optional<PartsPage> parse_part_list(std::string_view xml);  // of ListParts
@@ -28,7 +31,7 @@ std::optional<std::string> parse_begun_upload(std::string_view xml);     // of C
 std::optional<std::string> parse_completed_etag(std::string_view xml);   // of CompleteMultipartUpload
 std::string text_of_error(std::string_view xml, std::string_view name);  // "" where it is not there
 
-// The body of CompleteMultipartUpload.
-std::string completion_of(const std::vector<UploadPart>&);
+// The body of CompleteMultipartUpload. S3 wants the checksums of those parts that were put with one.
+std::string completion_of(const std::vector<UploadPart>&, const std::map<int, ListedPart>& stored);
 
 }  // namespace segments::s3

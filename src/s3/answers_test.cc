@@ -41,14 +41,16 @@ TEST(S3Answers, ReadAListOfParts) {
   auto page = parse_part_list(
       R"(<ListPartsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Bucket>b</Bucket><Key>k</Key><UploadId>X</UploadId>
   <PartNumberMarker>1</PartNumberMarker><NextPartNumberMarker>3</NextPartNumberMarker><MaxParts>2</MaxParts><IsTruncated>true</IsTruncated>
-  <Part><PartNumber>2</PartNumber><LastModified>2010-11-10T20:48:34.000Z</LastModified><ETag>"7778aef83f66abc1fa1e8477f296d394"</ETag><Size>10485760</Size></Part>
+  <Part><PartNumber>2</PartNumber><LastModified>2010-11-10T20:48:34.000Z</LastModified><ETag>"7778aef83f66abc1fa1e8477f296d394"</ETag><Size>10485760</Size><ChecksumCRC32>y/Q5Jg==</ChecksumCRC32></Part>
   <Part><PartNumber>3</PartNumber><LastModified>2010-11-10T20:48:33.000Z</LastModified><ETag>&quot;aaaa18db4cc2f85cedef654fccc4a4x8&quot;</ETag><Size>10</Size></Part>
 </ListPartsResult>)");
   ASSERT_TRUE(page);
   EXPECT_FALSE(page->is_last);
   ASSERT_EQ(page->parts.size(), 2u);
   EXPECT_EQ(page->parts.at(2).size, 10'485'760);
+  EXPECT_EQ(page->parts.at(2).crc32, "y/Q5Jg==");
   EXPECT_EQ(page->parts.at(3).etag, "\"aaaa18db4cc2f85cedef654fccc4a4x8\"");
+  EXPECT_EQ(page->parts.at(3).crc32, "");
 }
 
 TEST(S3Answers, ReadWhatAnUploadIsToldOf) {
@@ -90,10 +92,16 @@ TEST(S3Answers, AreNotGuessed) {
 
 TEST(S3Answers, WriteACompletion) {
   EXPECT_EQ(
-      completion_of({{1, "abc"}, {10, "\"a<&>b\""}}),
+      completion_of({{1, "abc"}, {10, "\"a<&>b\""}}, {}),
       "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Part><PartNumber>1"
       "</PartNumber><ETag>\"abc\"</ETag></Part><Part><PartNumber>10</PartNumber><ETag>\"a&lt;&amp;&gt;b\""
       "</ETag></Part></CompleteMultipartUpload>");
+  ListedPart with, without;
+  with.crc32 = "y/Q5Jg==";
+  EXPECT_EQ(completion_of({{1, "\"a\""}, {2, "\"b\""}}, {{1, with}, {2, without}, {3, with}}),
+            "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Part><PartNumber>1"
+            "</PartNumber><ETag>\"a\"</ETag><ChecksumCRC32>y/Q5Jg==</ChecksumCRC32></Part><Part><PartNumber>2"
+            "</PartNumber><ETag>\"b\"</ETag></Part></CompleteMultipartUpload>");
 }
 
 TEST(S3UploadId, ComesBackAsItWas) {

@@ -29,6 +29,8 @@ const std::string& checked_name(const std::string& bucket) {
 Bucket::Bucket(Options options, aws::CredentialProvider& credentials)
     : options_(std::move(options)),
       address_(aws::address_of_bucket(options_.endpoint, checked_name(options_.bucket), options_.style)),
+      has_checksums_(address_.origin.tls &&
+                     !options_.payload_signing_enabled.value_or(options_.endpoint.is_overridden)),
       client_({.service = "s3",
                .region = options_.region,
                .origin = address_.origin,
@@ -64,6 +66,19 @@ aws::Headers Bucket::creation_headers(std::string_view content_type) const {
     out.emplace_back("x-amz-server-side-encryption", "AES256");
   }
   return out;
+}
+
+aws::Headers Bucket::checksum_headers() const {
+  if (!has_checksums_) return {};
+  return {{"x-amz-checksum-algorithm", "CRC32"}};
+}
+
+void Bucket::set_body(aws::Call& call, aws::Body body) const {
+  if (has_checksums_) {
+    call.headers.emplace_back("x-amz-checksum-crc32", aws::base64_crc32(body));
+    call.payload_hash = aws::unsigned_payload;
+  }
+  call.body = std::move(body);
 }
 
 void check_content_type(std::string_view type) {

@@ -26,6 +26,10 @@ struct Options {
   aws::BucketStyle style = aws::BucketStyle::automatic;
   std::string kms_key;  // an id or ARN of a key of KMS; over `encryption` where it is not empty
   Encryption encryption = Encryption::automatic;
+  // The SHA-256 of what we put is part of the signature. Else, which is for TLS alone, a CRC-32 goes with it,
+  // against which AWS checks what arrives. Empty: no on AWS; yes elsewhere, since some stores ignore that CRC
+  // and some refuse it. Over plain http it is always signed.
+  std::optional<bool> payload_signing_enabled = {};
   aws::RetryPolicy retry = {.most_attempts = 5};
   // S3 may be silent for a while after the last byte of a large body.
   aws::HttpClient::Options http = {.stall_ms = 20'000};
@@ -45,12 +49,18 @@ class Bucket {
   aws::Client& client() { return client_; }
   // For what creates objects: content type (none where it is empty), encryption.
   aws::Headers creation_headers(std::string_view content_type) const;
+  // For the beginning of an upload whose parts are given by set_body(). AWS then refuses parts without
+  // checksums, so not for those that clients put.
+  aws::Headers checksum_headers() const;
+  // An object's bytes, or a part's, with what the store checks them by.
+  void set_body(aws::Call&, aws::Body) const;
   const std::string& name() const { return options_.bucket; }
   const std::string& region() const { return options_.region; }
 
  private:
   const Options options_;
   const aws::BucketAddress address_;
+  const bool has_checksums_;  // instead of signed payloads
   aws::Client client_;
 };
 

@@ -15,6 +15,7 @@
 #include "aws/endpoint.h"
 #include "objects/object_store.h"
 #include "objects/parts.h"
+#include "s3/answers.h"
 #include "s3/bucket.h"
 #include "s3/upload.h"
 
@@ -53,15 +54,18 @@ class S3ObjectStore : public ObjectStore {
   // ten minutes; in between it is believed. Free bytes are not known: -1.
   std::int64_t check_writable() override;
 
-  // One part of a multipart upload, as writers and the bucket's own tools put it; its ETag. Error{not_found}
-  // for an unknown upload.
+  // A multipart upload whose parts this program puts itself.
+  std::string begin_own_upload(std::string_view key, std::string_view content_type);
+  // One part of such an upload; its ETag. Error{not_found} for an unknown upload.
   std::string put_part(std::string_view key, std::string_view upload_id, int part_number, aws::Body);
   // An object in one request: at most 5 GiB.
   ObjectInfo put_whole(std::string_view key, std::string_view content_type, aws::Body);
 
  private:
   std::optional<aws::Reply> head(std::string_view key);
-  std::optional<std::map<int, StoredPart>> find_parts(std::string_view key, const UploadId&);
+  std::string begin(std::string_view key, std::string_view content_type, std::int64_t size,
+                    aws::Headers checksums);
+  std::optional<std::map<int, ListedPart>> find_parts(std::string_view key, const UploadId&);
   std::optional<ObjectInfo> find_joined(std::string_view key, const UploadId&);
   [[noreturn]] void refuse_parts(const aws::Call&, const aws::Reply&, std::string_view key, const UploadId&,
                                  const std::vector<UploadPart>&);

@@ -2,6 +2,7 @@
 #include "s3/upload.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/error.h"
 #include "base/ids.h"
@@ -38,7 +39,7 @@ aws::Call about(const Bucket& bucket, std::string operation, std::string method,
 
 // Of the listed parts, all that S3 takes as the last one alone.
 std::vector<Fault> faults_of_small(const std::vector<UploadPart>& parts,
-                                   const std::map<int, StoredPart>& stored) {
+                                   const std::map<int, ListedPart>& stored) {
   std::vector<Fault> faults;
   for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
     auto at = stored.find(parts[i].part_number);
@@ -72,6 +73,15 @@ UploadId parse_upload(std::string_view text) {
 
 std::string S3ObjectStore::begin_upload(std::string_view key, std::string_view content_type,
                                         std::int64_t size) {
+  return begin(key, content_type, size, {});
+}
+
+std::string S3ObjectStore::begin_own_upload(std::string_view key, std::string_view content_type) {
+  return begin(key, content_type, 0, bucket_.checksum_headers());
+}
+
+std::string S3ObjectStore::begin(std::string_view key, std::string_view content_type, std::int64_t size,
+                                 aws::Headers checksums) {
   check_object_key(key);
   check_content_type(content_type);
   UploadId upload{.mark = make_secret(mark_length / 2), .size = std::nullopt, .id = {}};
@@ -80,6 +90,7 @@ std::string S3ObjectStore::begin_upload(std::string_view key, std::string_view c
   call.query.emplace_back("uploads", "");
   call.headers = bucket_.creation_headers(content_type);
   call.headers.emplace_back(mark_header, upload.mark);
+  std::ranges::move(checksums, std::back_inserter(call.headers));
   auto reply = bucket_.client().call(call);
   if (!reply.is_done()) throw bucket_.client().unexpected(call, reply);
   auto id = parse_begun_upload(reply.body);
@@ -94,7 +105,7 @@ std::string S3ObjectStore::put_part(std::string_view key, std::string_view uploa
   auto call =
       about(bucket_, "UploadPart", "PUT", key, parse_upload(upload_id), static_cast<std::int64_t>(body.size));
   call.query.emplace_back("partNumber", std::to_string(part_number));
-  call.body = std::move(body);
+  bucket_.set_body(call, std::move(body));
   auto reply = bucket_.client().call(call);
   if (reply.error_code == "NoSuchUpload") throw no_upload(upload_id);
   if (!reply.is_done()) throw bucket_.client().unexpected(call, reply);
@@ -115,9 +126,9 @@ bool S3ObjectStore::is_upload_open(std::string_view key, std::string_view upload
   }
 }
 
-std::optional<std::map<int, StoredPart>> S3ObjectStore::find_parts(std::string_view key,
+std::optional<std::map<int, ListedPart>> S3ObjectStore::find_parts(std::string_view key,
                                                                    const UploadId& upload) {
-  std::map<int, StoredPart> found;
+  std::map<int, ListedPart> found;
   while (true) {
     auto call = about(bucket_, "ListParts", "GET", key, upload);
     call.query.emplace_back("max-parts", "1000");
@@ -154,14 +165,14 @@ ObjectInfo S3ObjectStore::complete_upload(std::string_view key, std::string_view
   }
   auto find = [&](int number) {
     auto at = stored->find(number);
-    return at == stored->end() ? std::nullopt : std::optional(at->second);
+    return at == stored->end() ? std::nullopt : std::optional<StoredPart>(at->second);
   };
   auto size = check_parts(parts, find);
   check_size_of_parts(size, upload.size, bounds);
 
   auto call = about(bucket_, "CompleteMultipartUpload", "POST", key, upload);
   call.headers.emplace_back("content-type", "application/xml");
-  call.body = aws::memory_body(completion_of(parts));
+  call.body = aws::memory_body(completion_of(parts, *stored));
   call.may_fail_in_success = true;
   call.attempt_ms = joining_ms;
   call.most_ms = 2 * joining_ms;
@@ -199,7 +210,7 @@ void S3ObjectStore::refuse_parts(const aws::Call& call, const aws::Reply& reply,
     auto number = parse_integer(text_of_error(reply.body, "PartNumber")).value_or(0);
     auto stored = find_parts(key, upload);
     for (const auto& part : parts) {
-      auto at = stored ? stored->find(part.part_number) : std::map<int, StoredPart>::iterator();
+      auto at = stored ? stored->find(part.part_number) : std::map<int, ListedPart>::iterator();
       bool is_other =
           stored && (at == stored->end() || quoted_etag(at->second.etag) != quoted_etag(part.etag));
       if (is_other || part.part_number == number) throw part_put_again(part.part_number);

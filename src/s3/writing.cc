@@ -25,7 +25,7 @@ constexpr std::int64_t largest_single_put = 16 * mebibyte;
 class OpenUpload {
  public:
   OpenUpload(S3ObjectStore& store, std::string_view key, std::string_view content_type)
-      : store_(store), key_(key), id_(store.begin_upload(key, content_type)) {}
+      : store_(store), key_(key), id_(store.begin_own_upload(key, content_type)) {}
   ~OpenUpload() {
     if (is_completed_) return;
     try {
@@ -117,7 +117,7 @@ ObjectInfo S3ObjectStore::put_whole(std::string_view key, std::string_view conte
   auto size = static_cast<std::int64_t>(body.size);
   auto call = bucket_.call("PutObject", "PUT", key, size);
   call.headers = bucket_.creation_headers(content_type);
-  call.body = std::move(body);
+  bucket_.set_body(call, std::move(body));
   auto reply = bucket_.client().call(call);
   if (!reply.is_done()) throw bucket_.client().unexpected(call, reply);
   auto info = info_of(key, reply.headers, size);
