@@ -80,7 +80,7 @@ SMALL_MB, LARGE_MB = 64, 1024
 class Proxy(Server):
     """nginx between a client and two presigned addresses of S3: /put sends on what comes, piece by piece; /get keeps what it passes on in a file."""
 
-    def __init__(self, folder, put_to, get_from):
+    def __init__(self, folder, put_to, get_from, ca_file):
         folder.mkdir()
         self.stored = folder / "stored"
         self.stored.mkdir()
@@ -90,6 +90,7 @@ user root; worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {fo
 events {{ worker_connections 64; }}
 http {{ access_log off; client_max_body_size 0; client_body_buffer_size 256k; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; proxy_http_version 1.1; sendfile on;
+  proxy_ssl_verify on; proxy_ssl_trusted_certificate {ca_file}; proxy_ssl_name localhost; proxy_ssl_protocols TLSv1.2 TLSv1.3;
   server {{ listen 127.0.0.1:{port};
     location = /put {{ proxy_request_buffering off; proxy_pass {put_to}; }}
     location = /get {{ proxy_store {self.stored}/object; proxy_buffers 8 256k; proxy_buffer_size 256k; proxy_busy_buffers_size 512k; proxy_temp_file_write_size 512k; proxy_pass {get_from}; }}
@@ -125,21 +126,22 @@ def used(words, env):
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def s3_round(folder, size, names):
-    """(CPU, memory) of moving so many megabytes up and down, by name. With a radosgw of its own: it keeps in memory for hours what was replaced, and has room for eight gigabytes."""
+def s3_round(folder, size, names, over_tls=False):
+    """(CPU, memory) of moving so many megabytes up and down, by name; over TLS ours sends what it sends to AWS. With a radosgw of its own: it keeps in memory for hours what was replaced, and has room for eight gigabytes."""
     folder.mkdir()
     with engines.running("s3", folder / "s3") as engine:
         env = {**os.environ, "AWS_ACCESS_KEY_ID": engine.access_key, "AWS_SECRET_ACCESS_KEY": engine.secret_key, "AWS_DEFAULT_REGION": engine.region,
-               "S3_URL": engine.direct, "S3_BUCKET": "bench-objects"}
+               "S3_URL": engine.tls if over_tls else engine.direct, "S3_BUCKET": "bench-objects", "SEGMENTS_S3_PAYLOAD_SIGNING_ENABLED": "no",
+               "SSL_CERT_FILE": engine.ca_file, "AWS_CA_BUNDLE": engine.ca_file}
         put_to, get_from = subprocess.run([sys.executable, "-c", BOTO, "begin", "object", ""], env=env, check=True, capture_output=True, text=True).stdout.split()
         file, back = folder / "object", folder / "back"
         with open(file, "wb") as out:
             for _ in range(size):
                 out.write(os.urandom(1 << 20))
-        tell = {"ours": lambda way: [BUILD / "src/s3_bench", engine.direct, engine.region, "bench-objects", way, "object", file if way == "put" else back],
+        tell = {"ours": lambda way: [BUILD / "src/s3_bench", env["S3_URL"], engine.region, "bench-objects", way, "object", file if way == "put" else back],
                 "boto3": lambda way: [sys.executable, "-c", BOTO, way, "object", file if way == "put" else back],
-                "curl": lambda way: ["curl", "-sS", "--fail", *(["-T", file, put_to] if way == "put" else ["-o", back, get_from])]}
-        nginx = Proxy(folder / "proxy", put_to, get_from).start()
+                "curl": lambda way: ["curl", "-sS", "--fail", "--cacert", engine.ca_file, *(["-T", file, put_to] if way == "put" else ["-o", back, get_from])]}
+        nginx = Proxy(folder / "proxy", put_to, get_from, engine.ca_file).start()
         told = {}
         try:
             for name in names:
@@ -149,7 +151,7 @@ def s3_round(folder, size, names):
                     told[name].append((nginx.move(way, file, back), 0) if name == "nginx" else used(tell[name](way), env))
                 assert filecmp.cmp(file, back, shallow=False), name
                 back.unlink()
-                print(f"… {size} MB by {name}: up {told[name][0][0]:.2f} s, down {told[name][1][0]:.2f} s", file=sys.stderr)
+                print(f"… {size} MB {'over TLS ' * over_tls}by {name}: up {told[name][0][0]:.2f} s, down {told[name][1][0]:.2f} s", file=sys.stderr)
         finally:
             nginx.stop()
             file.unlink()
@@ -160,11 +162,14 @@ def s3_lines(table, folder, rounds=3):
     """CPU of those who move a gigabyte to S3 and back themselves. Clients do that with presigned addresses, past our server."""
     names = ["ours", "nginx", "curl", "boto3"]
     small = s3_round(folder / "s3-small", SMALL_MB, ["ours"])["ours"]
-    told = [s3_round(folder / f"s3-{number}", LARGE_MB, names if number % 2 == 0 else names[::-1]) for number in range(rounds)]
-    for way, what, why in ((0, "upload", ", its SHA-256 signed"), (1, "download", ", kept in a file")):
-        for peer in names[1:]:
-            mine, theirs = ([one[name][way][0] for one in told] for name in ("ours", peer))
-            table.row(f"{what} of 1 GB through S3's protocol, by who moves the bytes{why}", spread(mine, "{:.2f}") + " s of CPU", f"{peer} " + spread(theirs, "{:.2f}") + " s",
-                      spread([a / b for a, b in zip(mine, theirs)], "{:.2f}") + " ×", "1.3 ×" if peer == "nginx" else "")
-    most = max(way[1] for one in told for way in one["ours"])
+    most = 0
+    for over_tls, scheme, guard in ((False, "", "its SHA-256 signed"), (True, " over TLS", "its CRC-32 beside it")):
+        told = [s3_round(folder / f"s3{'-tls' * over_tls}-{number}", LARGE_MB, names if number % 2 == 0 else names[::-1], over_tls) for number in range(rounds)]
+        for way, what, why in ((0, "upload", guard), (1, "download", "kept in a file")):
+            for peer in names[1:]:
+                mine, theirs = ([one[name][way][0] for one in told] for name in ("ours", peer))
+                table.row(f"{what} of 1 GB through S3's protocol{scheme}, by who moves the bytes, {why}", spread(mine, "{:.2f}") + " s of CPU",
+                          f"{peer} " + spread(theirs, "{:.2f}") + " s", spread([a / b for a, b in zip(mine, theirs)], "{:.2f}") + " ×",
+                          "1.3 ×" if peer == "nginx" else "")
+        most = max([most, *(way[1] for one in told for way in one["ours"])])
     table.row("memory at most meanwhile", f"{most:.0f} MB", f"{max(way[1] for way in small):.0f} MB for {SMALL_MB} MB", "", "64 MB")

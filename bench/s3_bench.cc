@@ -1,7 +1,8 @@
 // Moves one file to an object in S3, or back, by the store that workers and `segments admin move` use, and
 // says what it took: seconds of CPU, and megabytes of memory at most.
 //
-// usage: s3_bench ENDPOINT REGION BUCKET (put|get) KEY FILE, with keys in the environment
+// usage: s3_bench ENDPOINT REGION BUCKET (put|get) KEY FILE, with keys in the environment, and with
+// SEGMENTS_S3_PAYLOAD_SIGNING_ENABLED=no where bodies go over TLS as they go to AWS
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -38,6 +39,7 @@ int run(char** words) {
   options.endpoint = {aws::parse_origin(words[1], "S3", "the endpoint"), true};
   options.region = words[2];
   options.bucket = words[3];
+  if (environment("SEGMENTS_S3_PAYLOAD_SIGNING_ENABLED") == "no") options.payload_signing_enabled = false;
   s3::S3ObjectStore store(std::move(options), keys);
   if (std::string_view(words[4]) == "put")
     store.put_file(words[5], words[6], "video/mp4");
