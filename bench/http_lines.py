@@ -28,6 +28,7 @@ def get_line(table, library, peers, folder, ids):
 
 def write_lines(table, library, peers, ids):
     """Creations were measured while the library was filled, too; here beside Python."""
+    many = library.some_ids(100_000)  # before there are any that Python has not
     for name, peer in peers.items():
         told = side_by_side({"ours": (library.server, library.creations(list(range(1, 10)))), name: (peer, library.creations(list(range(1, 10))))}, rounds=3, seconds=4)
         table.row("POST /api/segments, 64 clients, durable", ours(told), f"{name} {middle([t['rate'] for t in told[name]]):,.0f}/s, {cpu(told, name)}",
@@ -39,7 +40,6 @@ def write_lines(table, library, peers, ids):
         "GET /api/segments/{id}/download (counts)": lambda: library.requests("w.jsonl", [(u, f"/api/segments/{i}/download") for u, i in ids]),
         "POST /api/segments/{id}/social-media, posts not linked before": lambda: links(library, many),
     }
-    many = library.some_ids(100_000)
     for way, requests in ways.items():
         for name, peer in peers.items():
             told = side_by_side({"ours": (library.server, requests), name: (peer, requests)}, rounds=3, seconds=3)
