@@ -194,8 +194,8 @@ constexpr Rule rule_of(Describes<Config>, std::string_view member) {
     return {
         .about =
             "Whether what is put into S3 over TLS has its SHA-256 signed; else a CRC-32 goes with it, which "
-            "costs less. By default yes where AWS_ENDPOINT_URL names another store: not every one checks "
-            "that"};
+            "costs less. By default no, but yes where AWS_ENDPOINT_URL gives an address: not every store "
+            "checks that"};
   return {};
 }
 

@@ -68,9 +68,10 @@ aws::Headers Bucket::creation_headers(std::string_view content_type) const {
   return out;
 }
 
-aws::Headers Bucket::checksum_headers() const {
-  if (!has_checksums_) return {};
-  return {{"x-amz-checksum-algorithm", "CRC32"}};
+void Bucket::announce_bodies(aws::Call& call) const {
+  if (!has_checksums_) return;
+  call.headers.emplace_back("x-amz-checksum-algorithm", "CRC32");
+  call.payload_hash = aws::unsigned_payload;
 }
 
 void Bucket::set_body(aws::Call& call, aws::Body body) const {

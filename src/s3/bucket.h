@@ -49,9 +49,9 @@ class Bucket {
   aws::Client& client() { return client_; }
   // For what creates objects: content type (none where it is empty), encryption.
   aws::Headers creation_headers(std::string_view content_type) const;
-  // For the beginning of an upload whose parts are given by set_body(). AWS then refuses parts without
-  // checksums, so not for those that clients put.
-  aws::Headers checksum_headers() const;
+  // For the beginning of an upload whose parts are given by set_body(): it goes as they will, and is refused
+  // where they would be. AWS then refuses parts without checksums, so not for those that clients put.
+  void announce_bodies(aws::Call&) const;
   // An object's bytes, or a part's, with what the store checks them by.
   void set_body(aws::Call&, aws::Body) const;
   const std::string& name() const { return options_.bucket; }

@@ -1,6 +1,5 @@
 // Whether the bucket can be used, and if not, why.
 #include <algorithm>
-#include <iterator>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -60,7 +59,7 @@ void S3ObjectStore::check_writing() {
   auto call = bucket_.call("CreateMultipartUpload", "POST", probe_key);
   call.query.emplace_back("uploads", "");
   call.headers = bucket_.creation_headers("");
-  std::ranges::move(bucket_.checksum_headers(), std::back_inserter(call.headers));
+  bucket_.announce_bodies(call);
   auto begun = bucket_.client().call(call);
   if (!begun.is_done()) throw unusable(bucket_, begun, "s3:PutObject");
   auto id = parse_begun_upload(begun.body);

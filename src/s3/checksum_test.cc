@@ -2,6 +2,7 @@
 // documents them; radosgw ignores checksums.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 
@@ -37,7 +38,10 @@ class S3Checksums : public ::testing::Test, protected aws::TestEnvironment {
     auto call = bucket.call("PutObject", "PUT", "k");
     bucket.set_body(call, aws::memory_body("123456789"));
     EXPECT_EQ(call.body.size, 9u);
-    EXPECT_EQ(call.payload_hash == aws::unsigned_payload, !bucket.checksum_headers().empty());
+    auto begun = bucket.call("CreateMultipartUpload", "POST", "k");
+    bucket.announce_bodies(begun);
+    EXPECT_EQ(begun.payload_hash, call.payload_hash);
+    EXPECT_EQ(!begun.headers.empty(), call.payload_hash == aws::unsigned_payload);
     auto crc = aws::find_header(call.headers, "x-amz-checksum-crc32");
     return call.payload_hash + (crc ? " " + std::string(*crc) : "");
   }
@@ -154,6 +158,17 @@ TEST_F(S3ChecksumsSent, AreNotAskedOfClients) {
   // Who puts to a presigned address sends none, and AWS would refuse the part.
   store_->begin_upload("k", "video/mp4", 7);
   EXPECT_EQ(header_of(server_.requests().at(0), "x-amz-checksum-algorithm"), "");
+}
+
+// A bucket's policy may deny what is not signed (s3:x-amz-content-sha256).
+TEST_F(S3ChecksumsSent, AreTriedByWhoAsksWhetherTheBucketCanBeUsed) {
+  store_->check_bucket();
+  auto requests = server_.requests();
+  auto begun =
+      std::ranges::find_if(requests, [](const auto& request) { return request.starts_with("POST"); });
+  ASSERT_NE(begun, requests.end());
+  EXPECT_EQ(header_of(*begun, "x-amz-content-sha256"), "UNSIGNED-PAYLOAD");
+  EXPECT_EQ(header_of(*begun, "x-amz-checksum-algorithm"), "CRC32");
 }
 
 TEST_F(S3ChecksumsSent, MakeADamagedBodyGoAgain) {

@@ -63,8 +63,7 @@ class S3ObjectStore : public ObjectStore {
 
  private:
   std::optional<aws::Reply> head(std::string_view key);
-  std::string begin(std::string_view key, std::string_view content_type, std::int64_t size,
-                    aws::Headers checksums);
+  std::string begin(std::string_view key, std::string_view content_type, std::int64_t size, bool is_own);
   std::optional<std::map<int, ListedPart>> find_parts(std::string_view key, const UploadId&);
   std::optional<ObjectInfo> find_joined(std::string_view key, const UploadId&);
   [[noreturn]] void refuse_parts(const aws::Call&, const aws::Reply&, std::string_view key, const UploadId&,

@@ -2,7 +2,6 @@
 #include "s3/upload.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "base/error.h"
 #include "base/ids.h"
@@ -73,15 +72,15 @@ UploadId parse_upload(std::string_view text) {
 
 std::string S3ObjectStore::begin_upload(std::string_view key, std::string_view content_type,
                                         std::int64_t size) {
-  return begin(key, content_type, size, {});
+  return begin(key, content_type, size, false);
 }
 
 std::string S3ObjectStore::begin_own_upload(std::string_view key, std::string_view content_type) {
-  return begin(key, content_type, 0, bucket_.checksum_headers());
+  return begin(key, content_type, 0, true);
 }
 
 std::string S3ObjectStore::begin(std::string_view key, std::string_view content_type, std::int64_t size,
-                                 aws::Headers checksums) {
+                                 bool is_own) {
   check_object_key(key);
   check_content_type(content_type);
   UploadId upload{.mark = make_secret(mark_length / 2), .size = std::nullopt, .id = {}};
@@ -90,7 +89,7 @@ std::string S3ObjectStore::begin(std::string_view key, std::string_view content_
   call.query.emplace_back("uploads", "");
   call.headers = bucket_.creation_headers(content_type);
   call.headers.emplace_back(mark_header, upload.mark);
-  std::ranges::move(checksums, std::back_inserter(call.headers));
+  if (is_own) bucket_.announce_bodies(call);
   auto reply = bucket_.client().call(call);
   if (!reply.is_done()) throw bucket_.client().unexpected(call, reply);
   auto id = parse_begun_upload(reply.body);
