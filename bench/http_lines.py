@@ -120,7 +120,8 @@ def back_up_until(ended, folder):
 
 
 def latency(told):
-    return ", ".join(f"{name} {middle([one[member] for one in told]) / 1000:.2f}" for name, member in (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"))) + " ms"
+    quantiles = ", ".join(f"{name} {middle([one[member] for one in told]) / 1000:.2f}" for name, member in (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999")))
+    return f"{quantiles} ms (of it the load's own lateness at p99.9: {middle([one['late_p999'] for one in told]) / 1000:.2f})"
 
 
 def cpu(told, name):

@@ -5,12 +5,15 @@
 // has its answer. Else so many a second are due, at even distances, and each one's time runs from when it was
 // due, whether or not a connection was free to send it: a server that stands still for a while makes all wait
 // that were due meanwhile. With a rate it looks 4,000 times a second for what is due and what was answered:
-// times are up to two looks longer than the server took, never shorter. What begins in the first WARM_SECONDS
-// is not counted. Prints one JSON object; times in microseconds. Exit code 1 where an answer was neither a
+// times are up to two looks longer than the server took, never shorter. It asks for real-time turns then: a
+// client's machine is not busy with what the server does beside. Where it is not allowed to have them, or a
+// host gives its processor to others, "late" tells how late its own looks were, which no server can help.
+// What begins in the first WARM_SECONDS is not counted. Prints one JSON object; times in microseconds. Exit code 1 where an answer was neither a
 // success nor 304.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -161,10 +164,11 @@ class Load {
     return begin_ + static_cast<std::int64_t>(static_cast<double>(sent_) / rate_ * 1e9);
   }
   // Woken for each request and each answer, this program would take a core from the server that it measures.
-  void sleep_until_next_look(std::int64_t now) const {
+  void sleep_until_next_look(std::int64_t now) {
     const auto next = (now / look_ns + 1) * look_ns;
     const timespec until{static_cast<time_t>(next / 1'000'000'000), static_cast<long>(next % 1'000'000'000)};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+    if (next >= counted_from_) late_us_.push_back(static_cast<float>(now_ns() - next) / 1000);
   }
   void send_what_is_due(std::int64_t now) {
     while (!free_.empty() && next_due() <= now && next_due() < end_) {
@@ -210,11 +214,13 @@ class Load {
   }
   int report() {
     std::ranges::sort(took_us_);
-    const auto at = [&](double share) {
-      if (took_us_.empty()) return 0.0;
-      return static_cast<double>(took_us_[std::min(
-          took_us_.size() - 1, static_cast<std::size_t>(share * static_cast<double>(took_us_.size())))]);
+    std::ranges::sort(late_us_);
+    const auto quantile = [](const std::vector<float>& sorted, double share) {
+      if (sorted.empty()) return 0.0;
+      return static_cast<double>(sorted[std::min(
+          sorted.size() - 1, static_cast<std::size_t>(share * static_cast<double>(sorted.size())))]);
     };
+    const auto at = [&](double share) { return quantile(took_us_, share); };
     rusage used{};
     getrusage(RUSAGE_SELF, &used);
     const double seconds = static_cast<double>(end_ - counted_from_) / 1e9;
@@ -230,6 +236,8 @@ class Load {
         {"p99", at(0.99)},
         {"p999", at(0.999)},
         {"most", at(1)},
+        {"late_p99", quantile(late_us_, 0.99)},
+        {"late_p999", quantile(late_us_, 0.999)},
         {"cpu_of_this_us", static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
                                static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec)}};
     if (refused_) told["first_refusal"] = first_refusal_;
@@ -246,7 +254,7 @@ class Load {
   std::int64_t sent_ = 0;
   std::size_t refused_ = 0, bytes_ = 0;
   std::string first_refusal_;
-  std::vector<float> took_us_;
+  std::vector<float> took_us_, late_us_;
 };
 
 }  // namespace
@@ -262,6 +270,8 @@ int main(int argc, char** argv) {
   // instead of fifty.
   prctl(PR_SET_TIMERSLACK, 1'000);
   segments::ask_for_short_turns();
+  const sched_param first{.sched_priority = 1};
+  if (number(5, 0) > 0) sched_setscheduler(0, SCHED_FIFO, &first);
   try {
     return Load(std::atoi(argv[1]), read_requests(argv[2]), number(3, 0), static_cast<int>(number(4, 64)),
                 number(5, 0), number(6, 1))
