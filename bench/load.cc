@@ -8,8 +8,8 @@
 // times are up to two looks longer than the server took, never shorter. It asks for real-time turns then: a
 // client's machine is not busy with what the server does beside. Where it is not allowed to have them, or a
 // host gives its processor to others, "late" tells how late its own looks were, which no server can help.
-// What begins in the first WARM_SECONDS is not counted. Prints one JSON object; times in microseconds. Exit code 1 where an answer was neither a
-// success nor 304.
+// What begins in the first WARM_SECONDS is not counted. Prints one JSON object; times in microseconds. Exit
+// code 1 where an answer was neither a success nor 304.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
