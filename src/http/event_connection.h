@@ -35,33 +35,36 @@ class EventConnection final : public EventStream,
   void abandon() override { finish(); }
 
  private:
-  void read();
-  bool take_queued();
-  bool write_some();
   struct Woken;
-  void wake();  // with the mutex held
-  void wait_until_writable();
+
+  void read();
+  void write_here();
   void finish();
+  // With the mutex held:
+  void wake();
+  void write_queued();
+  bool write_some();
+  void drop_written(std::size_t bytes);
+  void wait_until_writable();
+  bool must_end() const { return broken_ || (closing_ && queued_.empty()); }
 
   Loop& loop_;
   mutable std::mutex mutex_;
-  // Under the mutex:
+  // Under the mutex. Whatever thread holds it may write to the socket; the loop's alone waits for it and ends
+  // it.
+  std::optional<Socket> socket_;
   std::vector<std::shared_ptr<const std::string>> queued_;
+  std::size_t sent_bytes_ = 0;  // of the first that is queued
   std::size_t waiting_bytes_ = 0;
+  Millis last_progress_;
+  bool awaits_writable_ = false;
   bool woken_ = false;
   bool closing_ = false;
-  bool broken_ = false;  // the client does not read
+  bool broken_ = false;  // the client does not read, or has gone
   bool closed_ = false;
   std::function<void()> on_closed_;
   // The loop's own:
-  std::optional<Socket> socket_;
   std::optional<Place> place_;
-  std::vector<std::shared_ptr<const std::string>> sending_;
-  std::size_t sent_events_ = 0;    // of sending_
-  std::size_t sent_bytes_ = 0;     // of the event after them
-  std::size_t written_bytes_ = 0;  // not yet taken from waiting_bytes_
-  bool awaits_writable_ = false;
-  Millis last_progress_;
 };
 
 }  // namespace segments::http

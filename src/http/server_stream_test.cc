@@ -195,30 +195,107 @@ TEST(EventStreams, OutliveTheServerHarmlessly) {
   EXPECT_FALSE(hub.all()[0]->send(event_bytes("x")));
 }
 
-TEST(EventStreams, AThreadWithABatchWakesThemAtItsEnd) {
+// A few are written to by the thread itself, many by their loops.
+TEST(EventStreams, WhatAThreadWithABatchSendsLeavesAtItsEnd) {
+  for (std::size_t count : {3, 100, 300}) {
+    Hub hub;
+    TestServer server({stream_route(hub)});
+    std::vector<Client> clients;
+    for (std::size_t i = 0; i < count; ++i) clients.emplace_back(server.client()).send(get("/events"));
+    for (auto& client : clients) client.read_until("first\n\n");
+    ASSERT_TRUE(eventually([&] { return hub.all().size() == count; }));
+    Batch batch([] {});
+    for (int round = 0; round < 20; ++round) {
+      hub.publish(event_bytes("data: one\n\n"));
+      hub.publish(event_bytes("data: other\n\n"));
+      batch.end();
+      for (auto& client : clients) {
+        ASSERT_EQ(client.read_until("\n\n"), "data: one\n\n");
+        ASSERT_EQ(client.read_until("\n\n"), "data: other\n\n");
+      }
+    }
+    // Some have gone when it ends.
+    hub.publish(event_bytes("data: last\n\n"));
+    for (std::size_t i = 0; i < count / 2; ++i) clients[i].close();
+    EXPECT_TRUE(eventually([&] { return static_cast<std::size_t>(hub.closed) == count / 2; }));
+    batch.end();
+    for (std::size_t i = count / 2; i < count; ++i)
+      EXPECT_EQ(clients[i].read_until("\n\n"), "data: last\n\n");
+  }
+}
+
+// One thread has a batch, and so writes itself; the others leave it to the loop, on the same streams.
+TEST(EventStreams, EachThreadsEventsStayInOrderWhoeverWritesThem) {
+  constexpr int events = 2'000;
   Hub hub;
   TestServer server({stream_route(hub)});
   std::vector<Client> clients;
-  for (int i = 0; i < 100; ++i) clients.emplace_back(server.client()).send(get("/events"));
+  for (int i = 0; i < 3; ++i) clients.emplace_back(server.client()).send(get("/events"));
   for (auto& client : clients) client.read_until("first\n\n");
-  ASSERT_TRUE(eventually([&] { return hub.all().size() == 100; }));
-  Batch batch([] {});
-  for (int round = 0; round < 20; ++round) {
-    hub.publish(event_bytes("data: one\n\n"));
-    hub.publish(event_bytes("data: other\n\n"));
-    batch.end();
-    for (auto& client : clients) {
-      ASSERT_EQ(client.read_until("\n\n"), "data: one\n\n");
-      ASSERT_EQ(client.read_until("\n\n"), "data: other\n\n");
+  ASSERT_TRUE(eventually([&] { return hub.all().size() == 3; }));
+  const auto publish = [&](char who, Batch* batch) {
+    for (int i = 0; i < events; ++i) {
+      hub.publish(event_bytes(std::string("data: ") + who + std::to_string(i) + "\n\n"));
+      if (batch && i % 3 == 0) batch->end();
+    }
+  };
+  std::thread with_batch([&] {
+    Batch batch([] {});
+    publish('a', &batch);
+  });
+  std::thread without([&] { publish('b', nullptr); });
+  with_batch.join();
+  without.join();
+  for (auto& client : clients) {
+    int next[2] = {0, 0};
+    for (int i = 0; i < 2 * events; ++i) {
+      const auto event = client.read_until("\n\n");
+      ASSERT_GT(event.size(), 9u);
+      auto& expected = next[event[6] == 'a' ? 0 : 1];
+      ASSERT_EQ(event.substr(7), std::to_string(expected++) + "\n\n");
     }
   }
-  // Some have gone when it ends.
-  hub.publish(event_bytes("data: last\n\n"));
-  for (int i = 0; i < 50; ++i) clients[static_cast<std::size_t>(i)].close();
-  EXPECT_TRUE(eventually([&] { return hub.closed == 50; }));
-  batch.end();
-  for (int i = 50; i < 100; ++i)
-    EXPECT_EQ(clients[static_cast<std::size_t>(i)].read_until("\n\n"), "data: last\n\n");
+}
+
+// As many events as a client that does not read is sent and keeps its stream: the last of them wait for it.
+TEST(EventStreams, WhatAThreadWithABatchCannotWriteItsLoopDoes) {
+  Batch batch([] {});
+  const auto event = [](int i) { return "data: " + std::to_string(i) + std::string(60'000, 'y') + "\n\n"; };
+  for (int most = 10'000, sent = most; sent > 0; most = sent - 1) {
+    Hub hub;
+    TestServer server({stream_route(hub)});
+    Client client(server.server.port(), 8 * 1024);
+    client.send(get("/events"));
+    client.read_until("first\n\n");
+    ASSERT_TRUE(eventually([&] { return hub.all().size() == 1; }));
+    auto stream = hub.all()[0];
+    for (sent = 0; sent < most && stream->send(event_bytes(event(sent))); ++sent) batch.end();
+    if (sent < most) continue;  // it was too many
+    stream->close();
+    batch.end();
+    for (int i = 0; i < sent; ++i) ASSERT_EQ(client.read_until("\n\n"), event(i));
+    EXPECT_TRUE(client.is_at_end());
+    EXPECT_TRUE(eventually([&] { return hub.closed == 1; }));
+    return;
+  }
+  FAIL() << "no event was taken";
+}
+
+TEST(EventStreams, AThreadWithABatchClosesWhoDoesNotRead) {
+  Hub hub;
+  TestServer server({stream_route(hub)});
+  Client lazy(server.server.port(), 8 * 1024);
+  lazy.send(get("/events"));
+  lazy.read_until("first\n\n");
+  auto stuck = hub.all()[0];
+  Batch batch([] {});
+  const auto event = event_bytes("data: " + std::string(60'000, 'x') + "\n\n");
+  EXPECT_TRUE(eventually([&] {
+    const bool is_open = stuck->send(event);
+    batch.end();
+    return !is_open;
+  }));
+  EXPECT_TRUE(eventually([&] { return hub.closed == 1 && server.connections() == 0; }));
 }
 
 TEST(EventStreams, ABatchMayEndAfterTheServer) {
