@@ -61,6 +61,8 @@ class Supervisor {
   bool may_lease() const;
   void lease();
   void take_leased();
+  void place_leased();
+  bool asks_itself() const;
   void take(LeasedTask);
   void check_revoked();
   void renew();
@@ -80,6 +82,7 @@ class Supervisor {
   Telling telling_of(std::vector<Run>);
   void tell(Telling&) const;
   void take_told();
+  void end_telling(bool is_told);
   void note_told(Telling&, bool is_told);
   LeaseEnd lease_end_of(const Run&);
   void note_end(const Run&, const LeaseEnd&, bool is_taken);
@@ -101,7 +104,7 @@ class Supervisor {
   int slots_wanted_;
   TaskPaces paces_;
   std::vector<Run> ended_;  // what the queue has not been told yet
-  // What the queue is asked while the slots go on.
+  // What the queue is asked, perhaps while the slots go on.
   Telling told_;
   std::vector<LeasedTask> leased_;
   Millis leased_since_ = 0;      // at the earliest

@@ -76,6 +76,13 @@ int Supervisor::wanted() const {
   return room > 0 && (is_one_free || room * 2 >= usable * reach_) ? room : 0;
 }
 
+// While each slot does one run that takes its time there is little to ask for at once: two threads that wake
+// each other for it cost more than the answer. Where much is asked for, and slots would run dry meanwhile,
+// the others ask.
+bool Supervisor::asks_itself() const {
+  return reach_ == 1 && !leasing_.is_given() && !telling_.is_given();
+}
+
 // Not while what may come out again at once goes back: it is told of in its order.
 bool Supervisor::may_lease() const {
   auto waits = [&](const Run& run) { return waits_for_leases(run); };
@@ -88,15 +95,19 @@ void Supervisor::lease() {
   int most = wanted();
   if (!most) return;
   leased_since_ = now_;
-  leasing_.begin([this, most] {
+  auto lease = [this, most] {
     leased_ = queue_.lease_tasks(options_.name, most, options_.lease_ms);
     is_more_leased_ = queue_.is_more_waiting();
-  });
+  };
+  if (!asks_itself()) return leasing_.begin(lease);
+  if (ask("lease", lease)) place_leased();
 }
 
 void Supervisor::take_leased() {
-  if (!leasing_.is_done()) return;
-  if (!note_end_of(leasing_, "lease")) return;
+  if (leasing_.is_done() && note_end_of(leasing_, "lease")) place_leased();
+}
+
+void Supervisor::place_leased() {
   auto tasks = std::exchange(leased_, {});
   lease_at_ = tasks.empty() && !is_more_leased_ ? now_ + options_.poll_ms : 0;
   if (tasks.empty()) return;

@@ -77,12 +77,16 @@ void Supervisor::record() {
   record_singly(std::move(refused));
   if (fresh.empty()) return;
   told_ = telling_of(std::move(fresh));
-  telling_.begin([this] { tell(told_); });
+  auto tell = [this] { this->tell(told_); };
+  if (!asks_itself()) return telling_.begin(tell);
+  end_telling(ask("record", tell));
 }
 
 void Supervisor::take_told() {
-  if (!telling_.is_done()) return;
-  bool is_told = note_end_of(telling_, "record");
+  if (telling_.is_done()) end_telling(note_end_of(telling_, "record"));
+}
+
+void Supervisor::end_telling(bool is_told) {
   auto told = std::exchange(told_, {});
   note_told(told, is_told);
 }
@@ -131,7 +135,7 @@ void Supervisor::note_told(Telling& told, bool is_told) {
   lease_at_ = 0;
 }
 
-// On another thread than all else.
+// Perhaps on another thread than all else.
 void Supervisor::tell(Telling& telling) const {
   auto& [runs, ends, taken, has_losers] = telling;
   for (auto& run : runs) {
