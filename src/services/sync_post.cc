@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "services/count.h"
 
 namespace segments {
 namespace {
@@ -28,8 +29,8 @@ const char* outcome_of(ErrorKind kind) {
 
 void note_sync(Services& services, std::string_view segment_id, SocialMediaPlatform platform,
                std::string_view post_id, std::string_view outcome, std::string_view error) {
-  services.totals.add_total("social_sync_total{platform=\"" + std::string(name_of(platform)) +
-                            "\",outcome=\"" + std::string(outcome) + "\"}");
+  count(services, "social_sync_total{platform=\"" + std::string(name_of(platform)) + "\",outcome=\"" +
+                      std::string(outcome) + "\"}");
   write_log(error.empty() ? LogLevel::info : LogLevel::warning, "social.sync",
             {{"segment_id", segment_id},
              {"platform", name_of(platform)},

@@ -11,6 +11,7 @@
 #include "describe/decode.h"
 #include "media/cut.h"
 #include "queue/task_names.h"
+#include "services/count.h"
 #include "tasks/job_end.h"
 #include "tasks/outputs.h"
 #include "tasks/task_progress.h"
@@ -137,7 +138,7 @@ class Creation {
 
   std::nullopt_t note_failure(const std::string& key, const std::string& sentence) {
     result_.failed.push_back({key, sentence});
-    services_.totals.add_total("segments_recorded_total{outcome=\"failed\"}");
+    count(services_, "segments_recorded_total{outcome=\"failed\"}");
     log_warning("segment.not_created", {{"video_id", task_.video_id}, {"s3_key", key}, {"error", sentence}});
     return std::nullopt;
   }
@@ -181,7 +182,7 @@ class Creation {
     ++result_.segments_created;
     result_.segment_ids.push_back(segment.segment_id);
     if (outcome == MediaOutcome::unchanged) return;
-    services_.totals.add_total("segments_recorded_total{outcome=\"ok\"}");
+    count(services_, "segments_recorded_total{outcome=\"ok\"}");
     log_info("segment.created", {{"segment_id", segment.segment_id},
                                  {"video_id", segment.video_id},
                                  {"user", segment.user_id},

@@ -83,6 +83,12 @@ TEST_F(CreateSegmentsTest, RunTwiceItLeavesTheSameAndKeepsTheOwnersEdits) {
   EXPECT_EQ(world.total("segments_recorded_total{outcome=\"ok\"}"), 2);
 }
 
+TEST_F(CreateSegmentsTest, WhatWasMadeStandsWhereItsCountGetsNoAnswer) {
+  world.totals.gives_answers = false;
+  EXPECT_EQ(run(payload({put_piece(1), put_piece(2)})).at("segments_created").as_int64(), 2);
+  EXPECT_EQ(world.total("segments_recorded_total{outcome=\"ok\"}"), 2);
+}
+
 TEST_F(CreateSegmentsTest, NewMediaUnderTheSameKeyIsTakenOver) {
   auto task = payload({put_piece(1, 2)});
   run(task);

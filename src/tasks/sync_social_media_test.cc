@@ -157,6 +157,31 @@ TEST_F(SyncTest, AllPostsGoneIsAFailure) {
   EXPECT_EQ(attempts("forbidden"), 1);
 }
 
+TEST_F(SyncTest, WhatWasReadStandsWhereItsCountGetsNoAnswer) {
+  auto id = create(1);
+  link(id, SocialMediaPlatform::tiktok, "a");
+  link(id, SocialMediaPlatform::tiktok, "b");
+  world.totals.gives_answers = false;
+  auto result = sync(id);
+  EXPECT_EQ(result.at("synced").as_int64(), 2);
+  EXPECT_TRUE(result.at("failed").as_array().empty());
+  EXPECT_EQ(world.services.segments.list_history(id, 10).size(), 2u);
+  EXPECT_EQ(attempts("ok"), 2) << "what may have been added is not added again";
+  EXPECT_EQ(attempts("unavailable"), 0);
+  // A run that its queue takes for lost is an attempt of its own.
+  sync(id);
+  EXPECT_EQ(attempts("ok"), 4);
+}
+
+TEST_F(SyncTest, WhatThePlatformSaysIsToldWhereItsCountGetsNoAnswer) {
+  auto id = create(1);
+  link(id, SocialMediaPlatform::tiktok, "gone");
+  tiktok->errors.emplace("gone", Error(ErrorKind::not_found, "The post was deleted."));
+  world.totals.gives_answers = false;
+  EXPECT_EQ(kind_of_sync(id), ErrorKind::not_found) << "not one that would be tried again";
+  EXPECT_EQ(attempts("not_found"), 1);
+}
+
 TEST_F(SyncTest, BatchQueuesOneTaskForEachSegmentAndPlatformOnce) {
   auto first = create(1), second = create(2), third = create(3);
   auto foreign = create(1, "bob");

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/time.h"
 #include "embedded_queue/embedded_queue.h"
 #include "media/cut.h"
@@ -53,6 +54,23 @@ inline fs::path sample_video(int seconds, bool with_sound = true) {
   return path;
 }
 
+// A store's totals. While it gives no answers whoever adds is not told whether it was done, as it was.
+class WatchedTotals : public Totals {
+ public:
+  explicit WatchedTotals(Totals& totals) : totals_(totals) {}
+  bool gives_answers = true;
+
+  void add_total(std::string_view name, std::int64_t n) override {
+    totals_.add_total(name, n);
+    if (gives_answers) return;
+    throw Error(ErrorKind::unavailable, "No answer came. Whether it was carried out is not known.");
+  }
+  std::vector<std::pair<std::string, std::int64_t>> list_totals() override { return totals_.list_totals(); }
+
+ private:
+  Totals& totals_;
+};
+
 class World {
  public:
   explicit World(const fs::path& folder)
@@ -61,9 +79,9 @@ class World {
         queue_(folder / "queue.db"),
         objects_(folder / "objects", "secret"),
         platforms(make_simulated_platforms({})),
-        services{stores_.segments(), stores_.videos(), stores_.events(), stores_.totals(),
-                 objects_,           &objects_,        queue_,           platforms,
-                 metrics_,           probe_media,      settings} {
+        totals(stores_.totals()),
+        services{stores_.segments(), stores_.videos(), stores_.events(), totals,  objects_, &objects_, queue_,
+                 platforms,          metrics_,         probe_media,      settings} {
     settings.media_threads = 1;
     settings.work_dir = (folder / "work").string();
   }
@@ -132,6 +150,7 @@ class World {
  public:
   ServiceSettings settings;
   Platforms platforms;
+  WatchedTotals totals;
   Services services;
 };
 
