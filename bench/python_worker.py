@@ -5,8 +5,8 @@ looked up in the same folder of objects and probed by the program ffprobe, its t
 to SQLite (WAL, synchronous=FULL), one commit a piece. It does less than ours: no owner of the video is checked, no events,
 no totals, no progress are kept, and the table has two indexes beside its key for our eleven.
 sync_social_media_metrics_task reads the segment from the same table of DynamoDB as ours with boto3, makes up the counts of
-each of its posts, keeps the reading as an item of its own and in the segment. Ours reads the segment once more before it
-writes, so that nothing is written over, and sends an event and keeps totals as well.
+each of its posts, keeps the reading as an item of its own and in the segment. Ours sends an event and
+keeps totals as well.
 """
 import datetime
 import json

@@ -19,7 +19,7 @@ constexpr Millis longest_wait_ms = 200;  // a stop is seen after so long at most
 constexpr Millis ending_wait_ms = 5;
 constexpr Millis queued_wait_ms = 10;  // while an order waits behind another
 constexpr double least_order_us = 10;
-constexpr std::int64_t shortest_rest_us = 50, longest_rest_us = 1000;
+constexpr std::int64_t shortest_rest_us = 50, longest_rest_us = 10'000;
 
 }  // namespace
 

@@ -27,7 +27,7 @@ class Supervisor {
   void run(const std::atomic<Millis>& stop_asked_at);
 
  private:
-  static constexpr Millis patience_ms = 20;  // how long an order may wait behind one that runs
+  static constexpr Millis patience_ms = 50;  // how long an order may wait behind one that runs
 
   // Slots (supervisor_slots.cc).
   void fit_slots();

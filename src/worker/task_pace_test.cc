@@ -18,11 +18,11 @@ TEST(TaskPace, nothing_waits_behind_what_is_not_known) {
 
 TEST(TaskPace, the_longer_the_runs_the_fewer_wait) {
   TaskPace pace("tasks.test");
-  for (int i = 0; i < 4; ++i) pace.measure(2);
+  for (int i = 0; i < 4; ++i) pace.measure(8);
   EXPECT_EQ(pace.depth(), 5);
-  for (int i = 0; i < 100; ++i) pace.measure(4.9);
+  for (int i = 0; i < 100; ++i) pace.measure(19.9);
   EXPECT_EQ(pace.depth(), 2);
-  for (int i = 0; i < 100; ++i) pace.measure(5.1);
+  for (int i = 0; i < 100; ++i) pace.measure(20.1);
   EXPECT_EQ(pace.depth(), 1);
 }
 
