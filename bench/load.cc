@@ -8,7 +8,9 @@
 // times are up to two looks longer than the server took, never shorter. It asks for real-time turns then: a
 // client's machine is not busy with what the server does beside. Where it is not allowed to have them, or a
 // host gives its processor to others, "late" tells how late its own looks were, which no server can help.
-// What begins in the first WARM_SECONDS is not counted. Prints one JSON object; times in microseconds. Exit
+// What begins in the first WARM_SECONDS is not counted. Prints a line when all connections are there, and at
+// the end one JSON object, times in microseconds; keeps the connections until its input ends. So what a
+// server needs to take thousands of connections and to let them go can be told from what requests cost. Exit
 // code 1 where an answer was neither a success nor 304.
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -122,7 +124,9 @@ class Load {
       : requests_(std::move(requests)), rate_(rate) {
     connections_.resize(static_cast<std::size_t>(connections));
     for (std::size_t i = 0; i < connections_.size(); ++i) connect(i, port);
-    begin_ = now_ns();  // thousands of connections take their time
+    std::puts("connected");
+    std::fflush(stdout);
+    begin_ = now_ns();
     counted_from_ = begin_ + static_cast<std::int64_t>(warm * 1e9);
     end_ = counted_from_ + static_cast<std::int64_t>(seconds * 1e9);
   }
@@ -242,6 +246,8 @@ class Load {
                                static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec)}};
     if (refused_) told["first_refusal"] = first_refusal_;
     std::puts(boost::json::serialize(told).c_str());
+    std::fflush(stdout);
+    while (std::getchar() != EOF) continue;
     return refused_ ? 1 : 0;
   }
 

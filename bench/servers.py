@@ -174,12 +174,17 @@ http {{ access_log off; keepalive_requests 100000000; client_max_body_size 0; cl
 def drive(server, requests, seconds=5, connections=64, rate=0, warm=0.5):
     """What bench_load tells, with `cpu`: µs of the server's a request. `requests`: a file, or what makes one for this run alone."""
     requests = requests() if callable(requests) else requests
+    words = [BUILD / "src/bench_load", server.port, requests, seconds, connections, rate, warm]
+    load = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    connected = load.stdout.readline()
     before = server.cpu
-    out = subprocess.run([str(BUILD / "src/bench_load"), str(server.port), str(requests), str(seconds), str(connections), str(rate), str(warm)], capture_output=True, text=True)
-    assert out.returncode == 0, out.stdout + out.stderr + "\n" + server.cwd.joinpath("stderr.log").read_text()[-1000:]
-    told = json.loads(out.stdout)
+    out = load.stdout.readline()
+    spent = server.cpu - before
+    rest = load.communicate()
+    assert connected and load.returncode == 0, out + rest[1] + "\n" + server.cwd.joinpath("stderr.log").read_text()[-1000:]
+    told = json.loads(out)
     assert told["answers"], f"no answer from {server.words}"
-    told["cpu"] = (server.cpu - before) / told["sent"] * 1e6
+    told["cpu"] = spent / told["sent"] * 1e6
     return told
 
 
