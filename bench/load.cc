@@ -7,11 +7,11 @@
 // that were due meanwhile. With a rate it looks 4,000 times a second for what is due and what was answered:
 // times are up to two looks longer than the server took, never shorter. It asks for real-time turns then: a
 // client's machine is not busy with what the server does beside. Where it is not allowed to have them, or a
-// host gives its processor to others, "late" tells how late its own looks were, which no server can help.
-// What begins in the first WARM_SECONDS is not counted. Prints a line when all connections are there, and at
-// the end one JSON object, times in microseconds; keeps the connections until its input ends. So what a
-// server needs to take thousands of connections and to let them go can be told from what requests cost. Exit
-// code 1 where an answer was neither a success nor 304.
+// host gives its processor to others, "late_p999" tells how late its own looks were, which no server can
+// help. What begins in the first WARM_SECONDS is not counted. Prints a line when all connections are there,
+// and at the end one JSON object, times in microseconds; keeps the connections until its input ends. So what
+// a server needs to take thousands of connections and to let them go can be told from what requests cost.
+// Exit code 1 where an answer was neither a success nor 304.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -240,7 +240,6 @@ class Load {
         {"p99", at(0.99)},
         {"p999", at(0.999)},
         {"most", at(1)},
-        {"late_p99", quantile(late_us_, 0.99)},
         {"late_p999", quantile(late_us_, 0.999)},
         {"cpu_of_this_us", static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
                                static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec)}};
